@@ -1,0 +1,107 @@
+"""The program: its commands, its exit codes, and one line on stderr for everything that goes wrong.
+
+Nothing here imports torch: each command imports what it needs when it runs, so ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from sentiment_lstm import __version__
+from sentiment_lstm.cli import config, evaluate, predict, train
+from sentiment_lstm.errors import Interrupted, SentimentLSTMError
+
+app = typer.Typer(
+    name="sentiment-lstm",
+    help="Train, measure and understand LSTM sentiment classifiers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="First steps:  sentiment-lstm train --config sample  |  sentiment-lstm evaluate  |  "
+    'sentiment-lstm predict "not bad at all"',
+)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.add_typer(config.app, name="config")
+
+_debug = False
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sentiment-lstm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 data or run failure, 2 usage, 130 interrupted, 143 terminated."""
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for library in ("datasets", "huggingface_hub", "fsspec", "urllib3", "httpx", "httpx2", "matplotlib"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = typer.main.get_command(app).main(prog_name="sentiment-lstm", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        code = _report(error)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Interrupted(signal.Signals(number))
+
+
+def _report(error: BaseException) -> int:
+    """Print an error as one line and return the exit code that belongs to it."""
+    if _debug:
+        traceback.print_exception(error)
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has enough, as in `predict | head -1`. Nothing more may reach the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, SentimentLSTMError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return _fail("interrupted", getattr(error, "exit_code", 130))
+    if hasattr(error, "format_message"):  # click's own: what the user typed
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        return _fail(f"{error.format_message().rstrip('.')}{hint}", 2)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
+        return _fail("out of memory: halve training.batch_tokens or tokenizer.max_length", 1)
+    return _fail(f"{type(error).__name__}: {error} (run again with sentiment-lstm --debug for the traceback)", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"error: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,96 @@
+"""How training looks: a bar an epoch on a terminal, a plain line an epoch everywhere else. All on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from tqdm import tqdm
+
+from sentiment_lstm.evaluation.report import format_table
+from sentiment_lstm.experiment import Experiment
+from sentiment_lstm.model.classifier import count_parameters
+from sentiment_lstm.training.trainer import EpochRecord, Progress
+
+
+class QuietReporter:
+    """Says nothing."""
+
+    def on_start(self, experiment: Experiment) -> None:
+        pass
+
+    def on_step(self, progress: Progress) -> None:
+        pass
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        pass
+
+
+class TerminalReporter:
+    """Prints the table before the first step, a bar while an epoch runs, and a line when it is done."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._epochs = 0
+
+    def on_start(self, experiment: Experiment) -> None:
+        self._epochs = experiment.config.training.epochs
+        _say(describe(experiment))
+
+    def on_step(self, progress: Progress) -> None:
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            title = f"epoch {progress.epoch}/{self._epochs}"
+            self._bar = tqdm(total=progress.total_steps, desc=title, unit=" steps", leave=False, dynamic_ncols=True)
+        rates = (
+            f"{progress.reviews / progress.seconds:,.0f} reviews/s {progress.tokens / progress.seconds:,.0f} tokens/s"
+        )
+        self._bar.set_postfix_str(f"loss {progress.loss:.4f} accuracy {progress.accuracy:.4f} {rates}", refresh=False)
+        self._bar.update()
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        _say(
+            f"epoch {record.epoch}/{self._epochs}"
+            f"  train loss {record.train_loss:.4f} accuracy {record.train_accuracy:.4f}"
+            f"  validation loss {record.validation_loss:.4f} accuracy {record.validation_accuracy:.4f}"
+            f"  {record.training_seconds + record.validation_seconds:.0f} s"
+            f"  {record.reviews_per_second:,.0f} reviews/s {record.tokens_per_second:,.0f} tokens/s"
+            f"{'  *best' if record.is_best else ''}"
+        )
+
+
+def describe(experiment: Experiment) -> str:
+    """Return the table shown before the first step."""
+    reviews = [["reviews", *experiment.labels, "all"]]
+    for name, split in experiment.splits.items():
+        counts = Counter(str(review.label) for review in split)
+        reviews.append([name, *(f"{counts[label]:,}" for label in experiment.labels), f"{len(split):,}"])
+    settings = experiment.config.tokenizer
+    text = [
+        ["tokenizer", f"{settings.kind}, {len(experiment.tokenizer):,} entries"],
+        ["unknown", f"{experiment.train.unknown_share:.2%} of the training tokens"],
+        [
+            "truncated",
+            f"{experiment.train.truncated_share:.1%} of the training reviews "
+            f"({settings.truncation}, {settings.max_length} tokens)",
+        ],
+    ]
+    if experiment.vectors_found is not None:
+        text.append(["vectors", f"found for {experiment.vectors_found:.1%} of the vocabulary"])
+    text.append(["machine", str(experiment.runtime)])
+    if experiment.runtime.note:
+        text.append(["", experiment.runtime.note])
+    width = max(len(row[0]) for row in text)
+    facts = "\n".join(f"  {name:<{width}}  {value}" for name, value in text)
+    parameters = count_parameters(experiment.model)
+    layers = [["layer", "parameters"], *([name, f"{count:,}"] for name, count in parameters.items())]
+    layers.append(["all", f"{sum(parameters.values()):,}"])
+    return "\n\n".join([format_table(reviews), facts, format_table(layers)]) + "\n"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,258 @@
+"""The configuration of a run: typed, validated before any data is read, and saved whole with the run.
+
+A recipe is a YAML file with four sections: ``data``, ``tokenizer``, ``model``, ``training``. Every key has a default
+here, so a recipe names only what it changes; the run's ``config.yaml`` names everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sentiment_lstm.errors import ConfigError, UsageError, did_you_mean
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, values never change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """Where the reviews come from and how they are split."""
+
+    source: str = Field("imdb", description="imdb, sample, a folder, or a CSV, TSV, JSONL or parquet file")
+    test_data: str | None = Field(None, description="file with the test reviews; default: the source's own, or a share")
+    validation_data: str | None = Field(None, description="file with the validation reviews; default: a share of train")
+    text_column: str | None = Field(None, description="column that holds the text; default: guessed and announced")
+    label_column: str | None = Field(None, description="column that holds the label; default: guessed and announced")
+    validation_share: float = Field(0.1, gt=0.0, lt=1.0, description="share of the training reviews held out")
+    test_share: float = Field(0.1, gt=0.0, lt=1.0, description="share held out first, where there is no test split")
+    split_seed: int = Field(0, ge=0, description="seed of the splits and of `limit`; the same for every training seed")
+    limit: int | None = Field(None, ge=2, description="reviews per split: a stratified sample, never the first ones")
+
+
+class TokenizerConfig(Section):
+    """How a text becomes token ids."""
+
+    kind: Literal["basic_english", "bpe"] = Field(
+        "basic_english", description="words as torchtext's, or byte-level BPE"
+    )
+    min_frequency: int = Field(2, ge=1, description="times a token must occur in the training reviews")
+    max_size: int = Field(20_000, ge=3, description="vocabulary entries, <pad> and <unk> included")
+    max_length: int = Field(400, ge=1, description="tokens kept of a review")
+    truncation: Literal["head", "tail", "head_tail"] = Field(
+        "head_tail", description="which part of a long review is kept"
+    )
+
+    @model_validator(mode="after")
+    def _bytes_fit(self) -> TokenizerConfig:
+        if self.kind == "bpe" and self.max_size < 258:
+            raise ValueError("max_size must be at least 258 for kind 'bpe': 256 bytes, <pad> and <unk>")
+        return self
+
+
+class ModelConfig(Section):
+    """The network: embedding -> [conv + max-pool] -> recurrent layers -> pooling -> linear."""
+
+    kind: Literal["lstm", "cnn_lstm", "rnn"] = "lstm"
+    embedding_dim: int = Field(128, ge=1, le=4096, description="E, numbers per token")
+    hidden_dim: int = Field(128, ge=1, le=8192, description="H, numbers per direction of a recurrent layer")
+    num_layers: int = Field(1, ge=1, le=16, description="recurrent layers on top of each other")
+    bidirectional: bool = Field(True, description="read each review from both ends")
+    pooling: Literal["last", "mean", "max", "mean_max", "attention"] = Field(
+        "mean_max", description="how the outputs of all words become one vector"
+    )
+    word_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="share of whole words zeroed while training")
+    embedding_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="share of embedding channels zeroed per review")
+    layer_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout between recurrent layers")
+    output_dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="dropout on the pooled vector, before the linear layer"
+    )
+    conv_channels: int = Field(64, ge=1, le=8192, description="cnn_lstm: filters of the convolution")
+    conv_kernel_size: int = Field(5, ge=1, le=101, description="cnn_lstm: words a filter sees; odd")
+    conv_pool_size: int = Field(4, ge=1, le=100, description="cnn_lstm: neighbouring words the max-pool joins into one")
+    initialization: Literal["pytorch", "orthogonal"] = Field(
+        "orthogonal", description="recurrent weights: torch's uniform, or orthogonal with Xavier input weights"
+    )
+    embedding_std: float = Field(0.1, gt=0.0, le=10.0, description="standard deviation of a fresh embedding")
+    forget_bias: float = Field(
+        1.0, ge=-10, le=10, description="initial bias of the forget gate (Jozefowicz et al. 2015)"
+    )
+    vectors: str | None = Field(None, description="text file of word vectors (GloVe, word2vec, fastText) to start from")
+    freeze_embedding: bool = Field(False, description="leave the embedding as it starts; for pretrained vectors")
+
+    @field_validator("conv_kernel_size")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("must be odd, so that a filter is centred on a word")
+        return value
+
+
+class TrainingConfig(Section):
+    """The loop: batches, optimiser, schedule, when to stop, and on what machine."""
+
+    seed: int = Field(1, ge=0, le=2**32 - 1, description="weights, dropout and batch order follow from it")
+    epochs: int = Field(5, ge=1, description="passes over the training reviews, at most")
+    batch_size: int = Field(64, ge=1, description="reviews in a batch, at most")
+    batch_tokens: int = Field(32_768, ge=1, description="tokens in a batch, padding included, at most")
+    accumulation_steps: int = Field(1, ge=1, description="batches whose gradients are added before one optimiser step")
+    optimizer: Literal["sgd", "momentum", "rmsprop", "adam", "adamw"] = "adam"
+    learning_rate: float = Field(2e-3, gt=0.0, le=100.0, description="the peak of the schedule")
+    momentum: float = Field(0.9, ge=0.0, lt=1.0, description="for optimizer: momentum")
+    weight_decay: float = Field(0.0, ge=0.0, le=10.0)
+    schedule: Literal["constant", "one_cycle", "cosine", "reduce_on_plateau"] = "one_cycle"
+    warmup_share: float = Field(0.1, ge=0.0, lt=1.0, description="share of all steps in which the rate rises linearly")
+    plateau_factor: float = Field(0.5, gt=0.0, lt=1.0, description="reduce_on_plateau: what the rate is multiplied by")
+    plateau_patience: int = Field(0, ge=0, description="reduce_on_plateau: epochs without a better score it waits")
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="probability spread evenly over all classes")
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes count for more")
+    gradient_clip: float | None = Field(
+        1.0, gt=0.0, description="largest norm of the whole gradient; null: no clipping"
+    )
+    target_loss: float | None = Field(None, gt=0.0, description="stop once an epoch's mean training loss is this small")
+    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better validation score")
+    max_seconds: float | None = Field(
+        None, gt=0.0, description="stop after so many seconds of training; --max-time 10m"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: torch's own choice")
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    data: DataConfig = DataConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def to_yaml(self) -> str:
+        """Return every key with its value, as YAML that ``load_config`` reads back to an equal ``Config``."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def recipes_folder() -> Path:
+    """Return the folder of shipped recipes: inside an installed wheel, or ``configs/`` of a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def list_recipes() -> dict[str, Path]:
+    """Return the shipped recipes by name."""
+    return {path.stem: path for path in sorted(recipes_folder().glob("*.yaml"))}
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """Return the file of a recipe given by its name (``imdb``) or its path (``mine.yaml``).
+
+    Raises
+    ------
+    UsageError
+        Where it is neither.
+    """
+    recipes = list_recipes()
+    if name_or_path in recipes:
+        return recipes[name_or_path]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.suffix in {".yaml", ".yml"} or "/" in name_or_path:
+        raise UsageError(f"no configuration file at {name_or_path}: give a path or one of {', '.join(recipes)}")
+    nearest = did_you_mean(name_or_path, recipes)
+    raise UsageError(
+        f"no recipe named {name_or_path!r}{nearest} (recipes: {', '.join(recipes)}; or a path to a YAML file)"
+    )
+
+
+def load_config(name_or_path: str, overrides: Iterable[str] = (), changes: Mapping[str, Any] | None = None) -> Config:
+    """Read a recipe by name or path, change some of its values, validate the whole.
+
+    Parameters
+    ----------
+    name_or_path : a shipped recipe's name or a YAML file
+    overrides : ``section.key=value`` strings, as ``--set`` takes them; the values are YAML
+    changes : values by dotted key, which win over the rest
+
+    Raises
+    ------
+    UsageError
+        Where there is no such recipe.
+    ConfigError
+        Where the file is not YAML, or a key or value is not allowed. All faults are reported at once.
+    """
+    path = find_recipe(name_or_path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or error
+        raise ConfigError(f"{path}{line} is not valid YAML: {problem}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} must hold the sections {', '.join(Config.model_fields)}, not a {type(values).__name__}"
+        )
+    for key, value in [*map(_parse_override, overrides), *(changes or {}).items()]:
+        section_name, _, name = key.partition(".")
+        section = values[section_name] = values.get(section_name) or {}  # a recipe may leave a section blank
+        if isinstance(section, dict):
+            section[name] = value
+    return validate_config(values, where=path.name)
+
+
+def _parse_override(override: str) -> tuple[str, Any]:
+    """Split ``section.key=value``; the value is read as YAML."""
+    key, equals, text = override.partition("=")
+    if not equals or key.count(".") != 1:
+        raise ConfigError(f"--set {override!r} is not section.key=value, for example training.epochs=3")
+    try:
+        return key.strip(), yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: {text!r} is not a YAML value") from error
+
+
+def validate_config(values: dict[str, Any], where: str) -> Config:
+    """Turn nested dictionaries into a ``Config``; ``where`` names their origin in the message.
+
+    Raises
+    ------
+    ConfigError
+        One line that names every fault, with the nearest key for an unknown one.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(_describe_fault(fault) for fault in error.errors())
+        raise ConfigError(f"{where}: {faults}") from None
+
+
+def _describe_fault(fault: Any) -> str:
+    location = [str(part) for part in fault["loc"]]
+    key = ".".join(location)
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        nearest = did_you_mean(location[-1], known) or f" (known keys: {', '.join(known)})"
+        return f"unknown key {key!r}{nearest}"
+    problem = fault["msg"].removeprefix("Value error, ")
+    value = fault["input"]
+    shown = f", not {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else ""
+    return f"{key}: {problem[0].lower()}{problem[1:]}{shown}"
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    if not section:
+        return list(Config.model_fields)
+    field = Config.model_fields.get(section[0])
+    annotation = field.annotation if field else None
+    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, Section) else []

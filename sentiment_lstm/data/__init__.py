@@ -1,0 +1,1 @@
+"""Reviews in, padded batches of token ids out."""

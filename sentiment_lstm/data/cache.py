@@ -1,0 +1,58 @@
+"""What takes seconds to make and follows from content alone, kept between runs.
+
+A key is a hash of everything the entry was made from, so an entry can be missing or damaged but never stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+KEPT_FILES = 40  # an encoded split of IMDB is 27 MB
+
+
+def folder() -> Path:
+    """Return the cache's folder: ``$SENTIMENT_LSTM_CACHE``, or ``sentiment-lstm`` in the user's cache folder."""
+    chosen = os.environ.get("SENTIMENT_LSTM_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sentiment-lstm"
+
+
+def key(parts: Iterable[str]) -> str:
+    """Hash strings one by one; where one ends and the next begins counts too."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def read(name: str) -> bytes | None:
+    """Return an entry's bytes, or ``None`` where there is none."""
+    try:
+        return (folder() / name).read_bytes()
+    except OSError:
+        return None
+
+
+def write(name: str, data: bytes) -> None:
+    """Keep an entry. A cache that cannot be written costs time, never the run."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder(), prefix=".", delete=False) as file:
+            file.write(data)
+        os.replace(file.name, folder() / name)
+        _forget_oldest()
+    except OSError:
+        return
+
+
+def _forget_oldest() -> None:
+    files = sorted((path for path in folder().iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)
+    for path in files[:-KEPT_FILES]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""Pretrained word vectors in the text formats of GloVe, word2vec and fastText: a word and its numbers a line.
+
+word2vec and fastText put a line with the number of words and of dimensions first; GloVe does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sentiment_lstm.errors import DataError, UsageError
+
+
+def load_vectors(path: Path, tokens: Sequence[str], dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the vectors of the tokens that a vocabulary holds; the rest of the file is skimmed.
+
+    Parameters
+    ----------
+    path : text file, UTF-8
+    tokens : the V tokens of the vocabulary, in order
+    dim : numbers a vector must have, the model's ``embedding_dim``
+
+    Returns
+    -------
+    vectors : (V, dim) float32 array
+        Zero where the file has no vector.
+    found : (V,) bool array
+
+    Raises
+    ------
+    UsageError
+        Where the file cannot be opened or its vectors have another size.
+    DataError
+        Where a line is damaged, or the vocabulary and the file share no word.
+    """
+    index = {token: position for position, token in enumerate(tokens)}
+    vectors = np.zeros((len(tokens), dim), dtype=np.float32)
+    found = np.zeros(len(tokens), dtype=bool)
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                word, _, numbers = line.rstrip().partition(" ")
+                position = index.get(word)
+                if position is None or (number == 1 and " " not in numbers):  # the latter is word2vec's header
+                    continue
+                vectors[position] = _parse(numbers, dim, path, number)
+                found[position] = True
+    except OSError as error:
+        raise UsageError(f"cannot read the vectors in {path}: {error.strerror}") from error
+    if not found.any():
+        raise DataError(
+            f"{path} has a vector for none of the {len(tokens):,} words: is it a text file of word vectors?"
+        )
+    return vectors, found
+
+
+def _parse(numbers: str, dim: int, path: Path, line: int) -> np.ndarray:
+    fields = numbers.split()
+    if len(fields) != dim:
+        raise UsageError(
+            f"{path}, line {line} has {len(fields)} numbers, but model.embedding_dim is {dim}: "
+            f"--set model.embedding_dim={len(fields)}"
+        )
+    try:
+        vector = np.array(fields, dtype=np.float32)
+    except ValueError as error:
+        raise DataError(f"{path}, line {line}: {error}") from error
+    if not np.isfinite(vector).all():
+        raise DataError(f"{path}, line {line} holds a number that is not finite")
+    return vector

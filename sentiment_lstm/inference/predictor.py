@@ -1,0 +1,106 @@
+"""Sentences to predictions, one by one or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentiment_lstm.data.tokenizer import truncate
+from sentiment_lstm.inference.archive import Archive, load_archive
+from sentiment_lstm.training.runtime import Runtime, build_runtime
+from sentiment_lstm.training.scoring import compute_logits
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one text.
+
+    Attributes
+    ----------
+    text : str
+        As it was given.
+    label : str
+        The most probable label.
+    score : float
+        Its probability.
+    probabilities : dict of label to float
+        They sum to 1.
+    num_tokens : int
+        Before truncation; 0 for a blank text.
+    truncated : bool
+        Whether the text was longer than the model reads.
+    unknown_share : float
+        The share of tokens that the vocabulary lacks; near 1 the answer means nothing.
+    """
+
+    text: str
+    label: str
+    score: float
+    probabilities: dict[str, float]
+    num_tokens: int
+    truncated: bool
+    unknown_share: float
+
+
+class Predictor:
+    """Answers with a trained model, in float32: alone or in a batch, a text gets the same answer."""
+
+    def __init__(self, archive: Archive, runtime: Runtime) -> None:
+        self.archive = archive
+        self.runtime = runtime
+        archive.model.to(runtime.device)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return one prediction a text, in order.
+
+        >>> predictor = load("runs/imdb")                            # doctest: +SKIP
+        >>> predictor.predict(["Not bad at all."])[0].label          # doctest: +SKIP
+        'positive'
+        """
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts: predict([text])")
+        if not texts:
+            return []
+        config = self.archive.config.tokenizer
+        encodings = [self.archive.tokenizer.encode(text) for text in texts]
+        token_ids = [truncate(encoding.token_ids, config.max_length, config.truncation) for encoding in encodings]
+        logits = compute_logits(self.archive.model, token_ids, self.runtime)
+        predictions = []
+        for text, encoding, row in zip(texts, encodings, logits.double().softmax(1).tolist(), strict=True):
+            probabilities = dict(zip(self.archive.labels, row, strict=True))
+            label = max(probabilities, key=probabilities.__getitem__)
+            num_tokens = len(encoding.token_ids)
+            predictions.append(
+                Prediction(
+                    text=text,
+                    label=label,
+                    score=probabilities[label],
+                    probabilities=probabilities,
+                    num_tokens=num_tokens,
+                    truncated=num_tokens > config.max_length,
+                    unknown_share=encoding.unknown_share,
+                )
+            )
+        return predictions
+
+    def stream(self, chunks: Iterable[Sequence[str]]) -> Iterator[Prediction]:
+        """Yield one prediction a text, in order, holding no more than one chunk at a time."""
+        for chunk in chunks:
+            yield from self.predict(chunk)
+
+
+def load(path: str | Path, device: str = "auto") -> Predictor:
+    """Load a run folder for prediction: the Python door, ``sentiment_lstm.load``.
+
+    Parameters
+    ----------
+    path : the folder that ``sentiment-lstm train`` wrote
+    device : auto, cpu, cuda or cuda:N
+
+    Raises
+    ------
+    UsageError, ArchiveError
+        Where it is not a run folder, or a damaged one.
+    """
+    return Predictor(load_archive(Path(path)), build_runtime(device, "fp32"))

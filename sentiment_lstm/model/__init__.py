@@ -1,0 +1,1 @@
+"""The network: embedding -> [conv + max-pool] -> recurrent layers -> pooling -> linear."""

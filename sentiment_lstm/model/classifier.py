@@ -1,0 +1,143 @@
+"""The classifier, and the seam that adversarial training, attributions and the gradient pictures enter by.
+
+    token_ids (B, T) --embed--> embedded (B, T, E) --classify--> logits (B, C)
+
+Letters used throughout: B reviews in a batch, T tokens of the longest, E embedding_dim, H hidden_dim per direction,
+C classes, V vocabulary entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sentiment_lstm.config import ModelConfig
+from sentiment_lstm.model.pooling import Pooling, length_mask
+from sentiment_lstm.model.recurrent import Recurrent
+
+PAD_ID = 0  # as in data/tokenizer.py, which the model never imports
+
+
+class ConvPool(nn.Module):
+    """Conv1d, ReLU and max-pool over time, blind to padding.
+
+    The input is zero past each length, so a filter sees there what the convolution's own padding would be; the output
+    is zeroed past each length before the pool, and no ReLU output is smaller than that.
+    """
+
+    def __init__(self, input_dim: int, channels: int, kernel_size: int, pool_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(input_dim, channels, kernel_size, padding=kernel_size // 2)
+        self.pool_size = pool_size
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn (B, T, D) inputs into ((B, ceil(T / pool), channels), new lengths)."""
+        mask = length_mask(lengths, inputs.shape[1])[:, None, :]  # (B, 1, T)
+        features = F.relu(self.conv(inputs.transpose(1, 2) * mask)) * mask  # (B, channels, T)
+        pooled = F.max_pool1d(features, self.pool_size, ceil_mode=True)
+        return pooled.transpose(1, 2), (lengths + self.pool_size - 1) // self.pool_size
+
+
+class SentimentClassifier(nn.Module):
+    """Embedding, optional convolution, recurrent layers, pooling, linear.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    vocabulary_size, num_classes : V and C
+    initialize : bool
+        Fill the weights as the configuration says; ``False`` saves the time where weights are loaded next.
+    """
+
+    def __init__(
+        self, config: ModelConfig, vocabulary_size: int, num_classes: int, *, initialize: bool = True
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim, padding_idx=PAD_ID)
+        self.embedding.weight.requires_grad_(not config.freeze_embedding)
+        self.conv: ConvPool | None = None
+        recurrent_input_dim = config.embedding_dim
+        if config.kind == "cnn_lstm":
+            self.conv = ConvPool(
+                config.embedding_dim, config.conv_channels, config.conv_kernel_size, config.conv_pool_size
+            )
+            recurrent_input_dim = config.conv_channels
+        self.recurrent = Recurrent(
+            "rnn" if config.kind == "rnn" else "lstm",
+            recurrent_input_dim,
+            config.hidden_dim,
+            config.num_layers,
+            config.bidirectional,
+            config.layer_dropout,
+        )
+        self.pooling = Pooling(config.pooling, self.recurrent.output_dim)
+        self.output_dropout = nn.Dropout(config.output_dropout)
+        self.output = nn.Linear(self.pooling.output_dim, num_classes)
+        if initialize:
+            self._initialize()
+
+    def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the (B, C) float32 logits of (B, T) int64 token ids with (B,) lengths."""
+        return self.classify(self.embed(token_ids), lengths)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Look up (B, T, E) embeddings; while training, zero whole words and whole channels of a review."""
+        embedded = self.embedding(token_ids)
+        batch_size, num_steps, dim = embedded.shape
+        if self.training and self.config.word_dropout > 0:
+            embedded = embedded * F.dropout(embedded.new_ones(batch_size, num_steps, 1), self.config.word_dropout)
+        if self.training and self.config.embedding_dropout > 0:
+            embedded = embedded * F.dropout(embedded.new_ones(batch_size, 1, dim), self.config.embedding_dropout)
+        return embedded
+
+    def classify(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return the (B, C) float32 logits of (B, T, E) embeddings; steps at or past a length never matter."""
+        if self.conv is not None:
+            embedded, lengths = self.conv(embedded, lengths)
+        outputs, last_hidden = self.recurrent(embedded, lengths)
+        directions = 2 if self.config.bidirectional else 1
+        pooled = self.pooling(outputs, lengths, last_hidden[-directions:])
+        return self.output(self.output_dropout(pooled)).float()
+
+    def set_embedding(self, vectors: Tensor, found: Tensor) -> None:
+        """Start the rows of ``found`` (V,) from pretrained ``vectors`` (V, E)."""
+        with torch.no_grad():
+            self.embedding.weight[found] = vectors[found]
+
+    @torch.no_grad()
+    def _initialize(self) -> None:
+        """Fill the weights as the configuration names it; every forget gate starts at ``forget_bias``."""
+        nn.init.normal_(self.embedding.weight, std=self.config.embedding_std)
+        self.embedding.weight[PAD_ID].zero_()
+        hidden_dim = self.config.hidden_dim
+        for layer in [*self.recurrent.forwards, *self.recurrent.backwards]:
+            if self.config.initialization == "orthogonal":
+                for gate in layer.weight_ih_l0.split(hidden_dim):
+                    nn.init.xavier_uniform_(gate)
+                for gate in layer.weight_hh_l0.split(hidden_dim):
+                    nn.init.orthogonal_(gate)
+                layer.bias_ih_l0.zero_()
+                layer.bias_hh_l0.zero_()
+            if isinstance(layer, nn.LSTM):  # gates stand in the order input, forget, cell, output
+                layer.bias_ih_l0[hidden_dim : 2 * hidden_dim] = self.config.forget_bias
+                layer.bias_hh_l0[hidden_dim : 2 * hidden_dim] = 0.0
+
+
+def count_parameters(model: nn.Module) -> dict[str, int]:
+    """Return the number of trainable parameters of each layer that has any."""
+    parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    return {layer: sum(parameters[n].numel() for n in names) for layer, names in layer_of(list(parameters)).items()}
+
+
+def layer_of(parameter_names: Sequence[str]) -> dict[str, list[str]]:
+    """Group parameter names by layer: ``embedding``, ``conv``, ``recurrent.forwards.0`` …, ``pooling``, ``output``."""
+    layers: dict[str, list[str]] = {}
+    for name in parameter_names:
+        parts = name.split(".")
+        layer = ".".join(parts[:3]) if parts[0] == "recurrent" else parts[0]
+        layers.setdefault(layer, []).append(name)
+    return layers

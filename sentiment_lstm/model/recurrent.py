@@ -1,0 +1,100 @@
+"""LSTM and plain RNN over padded batches, equal to the packed result and many times faster on a CPU.
+
+`pack_padded_sequence` takes a CPU out of oneDNN's fast recurrent kernel (pytorch issue 149194). So nothing is packed
+here. Reading forwards, right padding comes after the last word and cannot change what came before it. Reading
+backwards it would come first, so each review is reversed within its own length, read by a second *forward* LSTM, and
+reversed back. What a kernel writes at padded positions is never read: pooling masks it.
+
+Shapes: B reviews, T tokens, D inputs, H hidden numbers per direction.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def reversal_index(lengths: Tensor, num_steps: int) -> Tensor:
+    """Return the (B, T) index that reverses each row within its length and leaves the padding where it is.
+
+    It is its own inverse.
+
+    >>> reversal_index(torch.tensor([3, 2]), 4)
+    tensor([[2, 1, 0, 3],
+            [1, 0, 2, 3]])
+    """
+    steps = torch.arange(num_steps, device=lengths.device).expand(len(lengths), -1)
+    return torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+
+
+def reorder_steps(sequence: Tensor, index: Tensor) -> Tensor:
+    """Take the steps of a (B, T, D) tensor in the order of a (B, T) index."""
+    return sequence.gather(1, index[:, :, None].expand_as(sequence))
+
+
+def last_step(outputs: Tensor, lengths: Tensor) -> Tensor:
+    """Return the (B, D) step at each review's last token of a (B, T, D) tensor."""
+    return outputs[torch.arange(len(lengths), device=outputs.device), lengths - 1]
+
+
+class Recurrent(nn.Module):
+    """Stacked recurrent layers, in one or both directions.
+
+    Parameters
+    ----------
+    kind : "lstm" (Hochreiter and Schmidhuber 1997, with forget gates) or "rnn" (Elman 1990, tanh)
+    input_dim, hidden_dim, num_layers : D, H and the number of layers
+    bidirectional : read from both ends (Schuster and Paliwal 1997)
+    dropout : between layers, while training
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        input_dim: int,
+        hidden_dim: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        layer_type = {"lstm": nn.LSTM, "rnn": nn.RNN}[kind]
+        self.output_dim = hidden_dim * (2 if bidirectional else 1)
+        self.dropout = dropout
+        dims = [input_dim] + [self.output_dim] * (num_layers - 1)
+        self.forwards = nn.ModuleList(layer_type(dim, hidden_dim, batch_first=True) for dim in dims)
+        self.backwards = nn.ModuleList(
+            layer_type(dim, hidden_dim, batch_first=True) for dim in (dims if bidirectional else [])
+        )
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Read a padded batch.
+
+        Parameters
+        ----------
+        inputs : (B, T, D) floating-point tensor
+        lengths : (B,) int64 tensor
+
+        Returns
+        -------
+        outputs : (B, T, H * directions) tensor
+            Of the top layer; what stands at padded positions means nothing.
+        last_hidden : (num_layers * directions, B, H) tensor
+            The hidden state after each direction's last word, in the order of ``torch.nn.LSTM``'s ``h_n``.
+        """
+        reversal = reversal_index(lengths, inputs.shape[1]) if self.backwards else None
+        last_hidden = []
+        outputs = inputs
+        for number, forwards in enumerate(self.forwards):
+            if number > 0:
+                outputs = F.dropout(outputs, self.dropout, self.training)
+            ahead, _ = forwards(outputs)  # (B, T, H)
+            last_hidden.append(last_step(ahead, lengths))
+            if reversal is None:
+                outputs = ahead
+                continue
+            behind, _ = self.backwards[number](reorder_steps(outputs, reversal))  # (B, T, H), last word first
+            last_hidden.append(last_step(behind, lengths))
+            outputs = torch.cat([ahead, reorder_steps(behind, reversal)], dim=2)  # (B, T, 2H)
+        return outputs, torch.stack(last_hidden)

@@ -1,0 +1,1 @@
+"""Forward, loss, backward, clip, step: the loop and the machine it runs on."""

@@ -1,0 +1,123 @@
+"""The machine a run uses: device, precision, threads, and the random state it starts from."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sentiment_lstm.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how tensors are computed.
+
+    Attributes
+    ----------
+    device : torch.device
+    precision : "fp32" or "bf16"
+        bf16 is autocast: weights, optimiser and loss stay float32.
+    note : str
+        Why a wish was not granted, or empty.
+    """
+
+    device: torch.device
+    precision: str
+    note: str = ""
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context to run a forward pass in."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def __str__(self) -> str:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        return f"{name}, {self.precision}{threads}"
+
+
+def build_runtime(device: str = "auto", precision: str = "auto", threads: int | None = None) -> Runtime:
+    """Choose the device and the precision, falling back to fp32 where the hardware has no bf16.
+
+    Raises
+    ------
+    UsageError
+        Where CUDA is asked for and not there.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"training.device is {device!r}, but this torch sees no CUDA device: use cpu or auto")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = torch.device(device)
+    if chosen.type == "cuda" and chosen.index is not None and chosen.index >= torch.cuda.device_count():
+        raise UsageError(f"training.device is {device!r}, but there are {torch.cuda.device_count()} CUDA devices")
+    if precision == "fp32":
+        return Runtime(chosen, "fp32")
+    if has_bf16(chosen.type):
+        return Runtime(chosen, "bf16")
+    return Runtime(chosen, "fp32", "no bf16 on this processor: training in fp32, at a third to a half of the speed")
+
+
+@functools.cache
+def has_bf16(device_type: str) -> bool:
+    """Whether bf16 runs, and in hardware: where it is emulated it is slower than fp32.
+
+    Without the instructions oneDNN refuses a bf16 LSTM outright, so the probe is a small one, backward pass included.
+    """
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.autocast(device_type, torch.bfloat16):
+            lstm = nn.LSTM(8, 8, batch_first=True)
+            outputs, _ = lstm(torch.ones(2, 3, 8))
+            outputs.float().sum().backward()
+    except RuntimeError:
+        return False
+    return _processor_multiplies_bf16()
+
+
+def _processor_multiplies_bf16() -> bool:
+    """Whether the processor has bf16 products: AVX512_BF16 or AMX on x86, BF16 on Arm."""
+    if torch.backends.cpu.get_cpu_capability() == "AVX512":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" in _arm_features()
+
+
+def _arm_features() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next((line for line in lines if line.startswith("Features")), "")
+    except OSError:
+        return ""
+
+
+def seed_everything(seed: int) -> None:
+    """Start torch's random state, from which weights and dropout follow. Batch order has a seed of its own."""
+    torch.manual_seed(seed)
+
+
+def matrix_rates(size: int = 2048, repeats: int = 3) -> tuple[float, float | None]:
+    """Measure the machine's own rate: the best of a few square matrix products, in GFLOP/s, fp32 and bf16.
+
+    A time means something only beside it. bf16 is ``None`` where the processor has none.
+    """
+
+    def rate(dtype: torch.dtype) -> float:
+        left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
+        seconds = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            left @ right
+            seconds.append(time.perf_counter() - started)
+        return round(2 * size**3 / min(seconds) / 1e9, 1)
+
+    return rate(torch.float32), rate(torch.bfloat16) if has_bf16("cpu") else None
