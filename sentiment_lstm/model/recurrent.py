@@ -10,6 +10,8 @@ Shapes: B reviews, T tokens, D inputs, H hidden numbers per direction.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,9 +30,33 @@ def reversal_index(lengths: Tensor, num_steps: int) -> Tensor:
     return torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
 
 
+class _Reorder(torch.autograd.Function):
+    """Permute the rows of a matrix by an index that is its own inverse, so that the gradient is permuted by it too.
+
+    Autograd's own gradient of a gather is a scatter-add, which does not know that no row is read twice: with it a
+    bidirectional 2 x 64 step of 32 x 200 tokens took a tenth longer.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        return rows.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        return _Reorder.apply(gradient, index), None
+
+
 def reorder_steps(sequence: Tensor, index: Tensor) -> Tensor:
-    """Take the steps of a (B, T, D) tensor in the order of a (B, T) index."""
-    return sequence.gather(1, index[:, :, None].expand_as(sequence))
+    """Take the steps of a (B, T, D) tensor in the order of a (B, T) index that is its own inverse."""
+    batch_size, num_steps, dim = sequence.shape
+    first_rows = torch.arange(0, batch_size * num_steps, num_steps, device=index.device)
+    rows = (first_rows[:, None] + index).flatten()  # (B * T,)
+    flat = sequence.reshape(batch_size * num_steps, dim)
+    needs_gradient = torch.is_grad_enabled() and sequence.requires_grad
+    reordered = _Reorder.apply(flat, rows) if needs_gradient else flat.index_select(0, rows)
+    return reordered.view(batch_size, num_steps, dim)
 
 
 def last_step(outputs: Tensor, lengths: Tensor) -> Tensor:

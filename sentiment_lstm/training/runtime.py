@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
+import sys
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sentiment_lstm.errors import UsageError
 
@@ -58,6 +61,8 @@ def build_runtime(device: str = "auto", precision: str = "auto", threads: int | 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
+    if chosen.type == "cpu":
+        keep_freed_memory()
     if chosen.type == "cuda" and chosen.index is not None and chosen.index >= torch.cuda.device_count():
         raise UsageError(f"training.device is {device!r}, but there are {torch.cuda.device_count()} CUDA devices")
     if precision == "fp32":
@@ -65,6 +70,23 @@ def build_runtime(device: str = "auto", precision: str = "auto", threads: int | 
     if has_bf16(chosen.type):
         return Runtime(chosen, "bf16")
     return Runtime(chosen, "fp32", "no bf16 on this processor: training in fp32, at a third to a half of the speed")
+
+
+def keep_freed_memory() -> None:
+    """Ask the C library to keep the memory that a step frees, and to hand it to the next step.
+
+    glibc gives large blocks back to the system, which clears every page again on its next use. On a CPU that was half
+    of a step: 100,000 page faults in a bidirectional 1 x 128 step of 64 x 400 tokens. Other C libraries are left alone.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # musl has no mallopt
+        return
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
+    mallopt(mmap_threshold, 2**30)  # smaller blocks come from the heap
+    mallopt(trim_threshold, 2**31 - 1)  # of which so much may stay unused
 
 
 @functools.cache
@@ -112,12 +134,17 @@ def matrix_rates(size: int = 2048, repeats: int = 3) -> tuple[float, float | Non
     """
 
     def rate(dtype: torch.dtype) -> float:
-        left, right = (torch.ones(size, size, dtype=dtype) for _ in range(2))
+        matrix = torch.ones(size, size, dtype=dtype)
+        # A 1 x 1 convolution is the same product by oneDNN, which on some processors is twice as fast as torch's own.
+        products = (lambda: matrix @ matrix, lambda: F.conv1d(matrix[None], matrix[:, :, None]))
         seconds = []
-        for _ in range(repeats):
-            started = time.perf_counter()
-            left @ right
-            seconds.append(time.perf_counter() - started)
+        for product in products:
+            for _ in range(repeats):
+                started = time.perf_counter()
+                product()
+                seconds.append(time.perf_counter() - started)
         return round(2 * size**3 / min(seconds) / 1e9, 1)
 
-    return rate(torch.float32), rate(torch.bfloat16) if has_bf16("cpu") else None
+    bf16_is_there = has_bf16("cpu")
+    with torch.inference_mode():
+        return rate(torch.float32), rate(torch.bfloat16) if bf16_is_there else None

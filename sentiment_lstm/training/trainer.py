@@ -124,7 +124,6 @@ class Trainer:
         self.layers = layer_of(list(self.parameters))
         self.optimizer = build_optimizer(list(self.parameters.values()), config)
         self.lengths = [len(ids) for ids in train.token_ids]
-        self.total_steps = sum(len(self._plan(epoch)) for epoch in range(1, config.epochs + 1))
         self.steps_done = 0
         self.plateau_rate = 1.0  # reduce_on_plateau: what the schedule's factor is multiplied by
         self.best_score = (-math.inf, -math.inf)
@@ -149,7 +148,7 @@ class Trainer:
 
     def train_step(self, batches: Sequence[Batch], progress: Progress) -> None:
         """One optimiser step on the reviews of ``batches``, whose gradients add up to that of their mean loss."""
-        rate = self._set_learning_rate()
+        rate = self._set_learning_rate(progress)
         count = sum(len(batch) for batch in batches)
         self.optimizer.zero_grad()
         for batch in batches:
@@ -164,9 +163,9 @@ class Trainer:
         norm = self._clip_gradient(progress)
         if not (math.isfinite(norm) and math.isfinite(progress.loss_sum)):
             raise TrainingError(
-                f"the loss is not finite at step {self.steps_done + 1} (epoch {progress.epoch}, loss {progress.loss:.4g}, "
-                f"learning rate {rate:.3g}, gradient norm {norm:.4g}): the step was not taken; "
-                "lower training.learning_rate or training.gradient_clip"
+                f"the loss is not finite at step {self.steps_done + 1} (epoch {progress.epoch}, "
+                f"loss {progress.loss:.4g}, learning rate {rate:.3g}, gradient norm {norm:.4g}): "
+                "the step was not taken; lower training.learning_rate or training.gradient_clip"
             )
         self.optimizer.step()
         self.steps_done += 1
@@ -192,9 +191,10 @@ class Trainer:
         size = config.accumulation_steps
         return [batches[start : start + size] for start in range(0, len(batches), size)]
 
-    def _set_learning_rate(self) -> float:
+    def _set_learning_rate(self, progress: Progress) -> float:
         config = self.config
-        factor = schedule_factor(config.schedule, (self.steps_done + 1) / self.total_steps, config.warmup_share)
+        epochs_done = progress.epoch - 1 + (progress.steps + 0.5) / progress.total_steps  # at the middle of the step
+        factor = schedule_factor(config.schedule, epochs_done / config.epochs, config.warmup_share)
         rate = config.learning_rate * factor * self.plateau_rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate
