@@ -6,6 +6,7 @@ here, so a recipe names only what it changes; the run's ``config.yaml`` names ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sentiment_lstm.errors import ConfigError, UsageError, did_you_mean
+
+NAMED_SOURCES = ("imdb", "sample")
 
 
 class Section(BaseModel):
@@ -25,9 +28,15 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Where the reviews come from and how they are split."""
 
-    source: str = Field("imdb", description="imdb, sample, a folder, or a CSV, TSV, JSONL or parquet file")
-    test_data: str | None = Field(None, description="file with the test reviews; default: the source's own, or a share")
-    validation_data: str | None = Field(None, description="file with the validation reviews; default: a share of train")
+    source: str = Field(
+        "imdb", min_length=1, description="imdb, sample, a folder, or a CSV, TSV, JSONL or parquet file"
+    )
+    test_data: str | None = Field(
+        None, min_length=1, description="file with the test reviews; default: the source's own, or a share"
+    )
+    validation_data: str | None = Field(
+        None, min_length=1, description="file with the validation reviews; default: a share of train"
+    )
     text_column: str | None = Field(None, description="column that holds the text; default: guessed and announced")
     label_column: str | None = Field(None, description="column that holds the label; default: guessed and announced")
     validation_share: float = Field(0.1, gt=0.0, lt=1.0, description="share of the training reviews held out")
@@ -83,7 +92,9 @@ class ModelConfig(Section):
     forget_bias: float = Field(
         1.0, ge=-10, le=10, description="initial bias of the forget gate (Jozefowicz et al. 2015)"
     )
-    vectors: str | None = Field(None, description="text file of word vectors (GloVe, word2vec, fastText) to start from")
+    vectors: str | None = Field(
+        None, min_length=1, description="text file of word vectors (GloVe, word2vec, fastText) to start from"
+    )
     freeze_embedding: bool = Field(False, description="leave the embedding as it starts; for pretrained vectors")
 
     @field_validator("conv_kernel_size")
@@ -121,8 +132,15 @@ class TrainingConfig(Section):
         None, gt=0.0, description="stop after so many seconds of training; --max-time 10m"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: torch's own choice")
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+            raise ValueError("must be auto, cpu, cuda or cuda:N")
+        return value
 
 
 class Config(Section):
@@ -136,6 +154,23 @@ class Config(Section):
     def to_yaml(self) -> str:
         """Return every key with its value, as YAML that ``load_config`` reads back to an equal ``Config``."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def with_absolute_paths(self) -> Config:
+        """Return the configuration with its data and vectors named so that any working folder finds them."""
+        data, vectors = self.data, self.model.vectors
+        sources = {name: getattr(data, name) for name in ("source", "test_data", "validation_data")}
+        absolute = {name: absolute_source(value) for name, value in sources.items() if value is not None}
+        model = self.model.model_copy(update={"vectors": vectors and _absolute(vectors)})
+        return self.model_copy(update={"data": data.model_copy(update=absolute), "model": model})
+
+
+def absolute_source(source: str) -> str:
+    """Return a data source as a run keeps it: a name as it is, a path as an absolute one."""
+    return source if source in NAMED_SOURCES else _absolute(source)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def recipes_folder() -> Path:
@@ -164,12 +199,34 @@ def find_recipe(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a folder: give a YAML file, such as a run's config.yaml, or one of {', '.join(recipes)}"
+        )
     if path.suffix in {".yaml", ".yml"} or "/" in name_or_path:
         raise UsageError(f"no configuration file at {name_or_path}: give a path or one of {', '.join(recipes)}")
     nearest = did_you_mean(name_or_path, recipes)
     raise UsageError(
         f"no recipe named {name_or_path!r}{nearest} (recipes: {', '.join(recipes)}; or a path to a YAML file)"
     )
+
+
+def read_recipe(path: Path) -> str:
+    """Return the text of a recipe's file.
+
+    Raises
+    ------
+    UsageError
+        Where it cannot be read.
+    ConfigError
+        Where it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a YAML file: byte {error.start + 1} is not UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 def load_config(name_or_path: str, overrides: Iterable[str] = (), changes: Mapping[str, Any] | None = None) -> Config:
@@ -190,14 +247,12 @@ def load_config(name_or_path: str, overrides: Iterable[str] = (), changes: Mappi
     """
     path = find_recipe(name_or_path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.safe_load(read_recipe(path))
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or error
         raise ConfigError(f"{path}{line} is not valid YAML: {problem}") from error
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise ConfigError(

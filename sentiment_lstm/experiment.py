@@ -145,19 +145,18 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter) -> Result:
     reporter.on_start(experiment)
     try:
         for record in trainer.fit():
-            history.append(record)
-            archive.append_line(folder / archive.HISTORY, asdict(record))
             if record.is_best:
                 archive.save_weights(experiment.model, folder)
+            history.append(record)  # after its weights: interrupted in between, the best is one that is on the disk
+            archive.append_line(folder / archive.HISTORY, asdict(record))
             reporter.on_epoch(record)
         reason = history[-1].stop_reason or f"all {config.training.epochs} epochs done"
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         reason = "interrupted"
+        error.args = (f"interrupted: {_kept(history)} is kept in {folder}",)
         raise
     except TrainingError as error:
-        kept = _best(history)
-        what = f"the model of epoch {kept.epoch}" if kept else "the model as it was before this step"
-        raise TrainingError(f"{error}; {what} is kept in {folder}") from error
+        raise TrainingError(f"{error}; {_kept(history)} is kept in {folder}") from error
     finally:
         result = Result(_best(history), reason, time.perf_counter() - started)
         _finish(experiment, folder, history, result)
@@ -166,6 +165,11 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter) -> Result:
 
 def _best(history: list[EpochRecord]) -> EpochRecord | None:
     return next((record for record in reversed(history) if record.is_best), None)
+
+
+def _kept(history: list[EpochRecord]) -> str:
+    best = _best(history)
+    return f"the model of epoch {best.epoch}" if best else "the model of the last good step"
 
 
 def _finish(experiment: Experiment, folder: Path, history: list[EpochRecord], result: Result) -> None:
@@ -206,6 +210,7 @@ def describe_run(experiment: Experiment) -> dict[str, Any]:
         "data_fingerprint": fingerprint(experiment.splits),
         "reviews": {name: dict(Counter(str(r.label) for r in own)) for name, own in experiment.splits.items()},
         "vocabulary": len(experiment.tokenizer),
+        "tokenizer_fingerprint": experiment.tokenizer.fingerprint,
         "parameters": sum(p.numel() for p in experiment.model.parameters() if p.requires_grad),
         "truncated_share": experiment.train.truncated_share,
         "unknown_share": experiment.train.unknown_share,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sentiment_lstm.config import find_recipe, list_recipes
+from sentiment_lstm.config import find_recipe, list_recipes, read_recipe
 from sentiment_lstm.errors import UsageError
 
 app = typer.Typer(help="List, show and copy the shipped recipes.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def list_() -> None:
 @app.command()
 def show(name: Name) -> None:
     """Print a recipe with its comments."""
-    typer.echo(find_recipe(name).read_text(encoding="utf-8"), nl=False)
+    typer.echo(read_recipe(find_recipe(name)), nl=False)
 
 
 @app.command()
@@ -38,13 +38,14 @@ def copy(
 ) -> None:
     """Copy a recipe to a file of yours, to be changed and given to train --config."""
     source = find_recipe(name)
+    content = read_recipe(source)
     target = target or Path(f"{source.stem}.yaml")
     if target.is_dir():
         target = target / f"{source.stem}.yaml"
     if target.exists():
         raise UsageError(f"{target} exists already: name another file")
     try:
-        target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+        target.write_text(content, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from error
     typer.echo(f"{target}  (train with: sentiment-lstm train --config {target})")

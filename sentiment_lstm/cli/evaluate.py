@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from sentiment_lstm.cli.runs import resolve_run
+from sentiment_lstm.cli.runs import Device, resolve_run
+from sentiment_lstm.config import validate_config
 from sentiment_lstm.errors import UsageError
 
 
@@ -23,7 +23,7 @@ def evaluate(
     text_column: Annotated[str | None, typer.Option(help="Column with the text, for --data.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column with the label, for --data.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="A stratified sample of so many reviews.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
 ) -> None:
@@ -36,7 +36,6 @@ def evaluate(
     folder = resolve_run(run)
     from tqdm import tqdm
 
-    from sentiment_lstm.config import DataConfig
     from sentiment_lstm.data.splits import stratified_sample
     from sentiment_lstm.evaluation import evaluator
     from sentiment_lstm.evaluation.report import format_metrics
@@ -46,8 +45,8 @@ def evaluate(
     archive = load_archive(folder)
     other = None
     if data is not None:
-        source = resolve_source(data)
-        other = DataConfig(source=source, text_column=text_column, label_column=label_column)
+        values = {"source": data, "text_column": text_column, "label_column": label_column}
+        other = validate_config({"data": values}, where="--data").with_absolute_paths().data
     elif text_column or label_column:
         raise UsageError("--text-column and --label-column go with --data")
     reviews = evaluator.load_reviews(archive, other, split)
@@ -62,8 +61,3 @@ def evaluate(
         typer.echo(json.dumps({"run": str(folder), "data": name, **evaluation.metrics.to_dict()}, ensure_ascii=False))
     else:
         typer.echo(f"{folder} on {name}\n\n{format_metrics(evaluation.metrics)}")
-
-
-def resolve_source(source: str) -> str:
-    """Return a data source as a run keeps it: a name as it is, a path as an absolute one."""
-    return source if source in {"imdb", "sample"} else str(Path(source).expanduser().absolute())

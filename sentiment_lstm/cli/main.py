@@ -5,7 +5,6 @@ Nothing here imports torch: each command imports what it needs when it runs, so 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -64,14 +63,17 @@ def main() -> NoReturn:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    code = 0
     try:
-        code = typer.main.get_command(app).main(prog_name="sentiment-lstm", standalone_mode=False)
+        command = typer.main.get_command(app)
+        # Not command.main(): that turns an interruption and a closed pipe into exit codes of its own.
+        with command.make_context("sentiment-lstm", sys.argv[1:]) as context:
+            command.invoke(context)
         sys.stdout.flush()
     except BaseException as error:
         code = _report(error)
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-    sys.exit(code if isinstance(code, int) else 0)
+    _drop_unwritable_output()
+    sys.exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -82,23 +84,34 @@ def _report(error: BaseException) -> int:
     """Print an error as one line and return the exit code that belongs to it."""
     if _debug:
         traceback.print_exception(error)
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, typer.Exit):  # --help and --version
+        return error.exit_code
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has enough, as in `predict | head -1`. Nothing more may reach the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0  # whoever read our output has enough, as in `predict | head -1`
     if isinstance(error, SentimentLSTMError):
         return _fail(str(error), error.exit_code)
-    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        return _fail("interrupted", getattr(error, "exit_code", 130))
+    if isinstance(error, KeyboardInterrupt):
+        return _fail(str(error) or "interrupted", getattr(error, "exit_code", 130))
+    if type(error).__name__ == "NoArgsIsHelpError":  # a bare command: its message is the help
+        print(str(error), file=sys.stderr)
+        return 2
     if hasattr(error, "format_message"):  # click's own: what the user typed
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        return _fail(f"{error.format_message().rstrip('.')}{hint}", 2)
+        return _fail(f"{error.format_message().rstrip('.').replace('Value error, ', '')}{hint}", 2)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
         return _fail("out of memory: halve training.batch_tokens or tokenizer.max_length", 1)
+    if isinstance(error, OSError) and error.strerror:
+        return _fail(f"{error.filename or 'cannot read or write'}: {error.strerror}", 1)
     return _fail(f"{type(error).__name__}: {error} (run again with sentiment-lstm --debug for the traceback)", 1)
+
+
+def _drop_unwritable_output() -> None:
+    """What could not be written to a closed pipe or a full disk must not be tried again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sentiment_lstm.cli.runs import resolve_run
+from sentiment_lstm.cli.runs import Device, resolve_run
 from sentiment_lstm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def predict(
     file: Annotated[str | None, typer.Option(help="A txt (one a line), csv, tsv or jsonl file; - for stdin.")] = None,
     text_column: Annotated[str | None, typer.Option(help="Column with the text, for --file.")] = None,
     output_format: Annotated[Literal["text", "json", "csv"], typer.Option("--format", help="How to print.")] = "text",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Say what sentences express: one line of output for each, in order."""
     chunks = _chunks(texts or [], file, text_column)
@@ -54,10 +54,13 @@ def _chunks(texts: list[str], file: str | None, column: str | None) -> Iterator[
         raise UsageError("give sentences or --file, not both")
     if "-" in texts and len(texts) > 1:
         raise UsageError("- reads stdin and stands alone")
+    if column is not None and file in (None, "-"):
+        raise UsageError("--text-column goes with --file and a csv, tsv or jsonl file")
     if file is not None and file != "-" and not Path(file).is_file():
         raise UsageError(f"no file at {file}: expected a txt, csv, tsv or jsonl file, or - for stdin")
     if file == "-" or texts == ["-"]:
-        return streams.iter_chunks(streams.iter_lines(sys.stdin.buffer, "stdin"))
+        # Detached, since Python closes its own stdin when it ends and dies where a thread is still reading from it.
+        return streams.iter_chunks(streams.iter_lines(sys.stdin.detach(), "stdin"))  # type: ignore[union-attr]
     if file is not None:
         return streams.iter_chunks(streams.iter_file(Path(file), column))
     return iter([texts])
@@ -101,5 +104,5 @@ def _on_one_line(text: str) -> str:
 
 def _csv_line(fields: list[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(fields)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)  # what ends a line is what gets quoted inside a field
+    return line.getvalue().removesuffix("\r\n")

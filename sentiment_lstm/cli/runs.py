@@ -1,11 +1,26 @@
-"""Which run a command is about."""
+"""Which run a command is about, and on what device."""
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentiment_lstm.config import validate_config
+
+logger = logging.getLogger(__name__)
 
 RUNS_FOLDER = Path("runs")
+
+
+def _check_device(device: str) -> str:
+    validate_config({"training": {"device": device}}, where="--device")
+    return device
+
+
+Device = Annotated[str, typer.Option(callback=_check_device, help="auto, cpu, cuda or cuda:N.")]
 
 
 def resolve_run(run: str | None) -> Path:
@@ -21,5 +36,5 @@ def resolve_run(run: str | None) -> Path:
     from sentiment_lstm.inference.archive import newest_run
 
     newest = newest_run(RUNS_FOLDER)
-    print(f"model: {newest}", file=sys.stderr)
+    logger.info("model: %s", newest)
     return newest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_lstm.cli.evaluate import resolve_source
 from sentiment_lstm.cli.runs import RUNS_FOLDER
 from sentiment_lstm.config import Config, find_recipe, load_config
 from sentiment_lstm.errors import UsageError
@@ -45,18 +45,19 @@ def train(
 ) -> None:
     """Train a classifier and keep the best epoch, by validation, in a run folder."""
     changes = {
-        "data.source": data and resolve_source(data),
+        "data.source": data,
         "data.text_column": text_column,
         "data.label_column": label_column,
-        "data.validation_data": validation_data and resolve_source(validation_data),
-        "data.test_data": test_data and resolve_source(test_data),
+        "data.validation_data": validation_data,
+        "data.test_data": test_data,
         "data.limit": limit,
-        "model.vectors": vectors and str(Path(vectors).absolute()),
+        "model.vectors": vectors,
         "training.epochs": epochs,
         "training.seed": seed,
-        "training.max_seconds": max_time and parse_duration(max_time),
+        "training.max_seconds": None if max_time is None else parse_duration(max_time),
     }
-    resolved = load_config(config, settings or [], {key: value for key, value in changes.items() if value is not None})
+    changes = {key: value for key, value in changes.items() if value is not None}
+    resolved = load_config(config, settings or [], changes).with_absolute_paths()
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
     name = find_recipe(config).stem
@@ -91,15 +92,18 @@ def run_training(config: Config, folder: Path, *, force: bool, dry_run: bool, qu
 
 
 def check_folder(folder: Path, force: bool) -> None:
-    """Refuse a folder in use before minutes are spent on reading data.
+    """Refuse a folder in use, or one that cannot be made, before minutes are spent on reading data.
 
     Raises
     ------
     UsageError
-        Where it is not empty and ``force`` is not given.
+        Where it is not empty and ``force`` is not given, or it or a parent of it is no folder, or not writable.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: choose another --output")
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"{nearest} is a file: choose another --output")
+    if not os.access(nearest, os.W_OK):
+        raise UsageError(f"{nearest} is not writable: choose another --output")
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise UsageError(f"{folder} is not empty: choose another --output, or add --force to replace the run")
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 KEPT_FILES = 40  # an encoded split of IMDB is 27 MB
+DIGEST_SIZE = hashlib.sha256().digest_size  # of the entry's own digest, which stands before its bytes
 
 
 def folder() -> Path:
@@ -33,11 +34,13 @@ def key(parts: Iterable[str]) -> str:
 
 
 def read(name: str) -> bytes | None:
-    """Return an entry's bytes, or ``None`` where there is none."""
+    """Return an entry's bytes, or ``None`` where there is none or it is damaged."""
     try:
-        return (folder() / name).read_bytes()
+        content = (folder() / name).read_bytes()
     except OSError:
         return None
+    digest, data = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+    return data if digest == hashlib.sha256(data).digest() else None
 
 
 def write(name: str, data: bytes) -> None:
@@ -45,8 +48,13 @@ def write(name: str, data: bytes) -> None:
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder(), prefix=".", delete=False) as file:
-            file.write(data)
-        os.replace(file.name, folder() / name)
+            temporary = Path(file.name)
+            try:
+                file.write(hashlib.sha256(data).digest() + data)
+                file.flush()
+                os.replace(temporary, folder() / name)
+            finally:
+                temporary.unlink(missing_ok=True)
         _forget_oldest()
     except OSError:
         return

@@ -77,9 +77,19 @@ def load_splits(config: DataConfig) -> dict[str, list[Review]]:
         splits["train"], splits["validation"] = stratified_split(
             splits["train"], config.validation_share, config.split_seed
         )
+    known = {review.label for review in splits["train"]}
     for name in ("train", "validation", "test"):
+        foreign = next((review for review in splits[name] if review.label not in known), None)
+        if foreign is not None:
+            raise DataError(
+                f"{foreign.id} ({name}) has the label {foreign.label!r}, which no training review has: "
+                "leave such reviews out, or raise --limit"
+            )
         if not splits[name]:
-            raise DataError(f"{config.source}: too few reviews for a {name} split: give more, or lower the shares")
+            raise DataError(
+                f"{config.source}: no label has a review to spare for a {name} split: "
+                "give more reviews, raise --limit, or check the label column"
+            )
     return splits
 
 

@@ -12,6 +12,8 @@ Files are parsed by the `datasets` builders, never by hand. What they cache is k
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import threading
 import urllib.error
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentiment_lstm.config import NAMED_SOURCES
 from sentiment_lstm.data import cache
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.sample import build_sample
@@ -33,6 +36,8 @@ SPLITS = ("train", "validation", "test")
 BUILDERS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
 TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "body", "message", "tweet", "document")
 LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "polarity", "rating", "stars", "score")
+TEXT_KINDS = ("string", "large_string", "null")  # how the names of the column types that will do begin
+LABEL_KINDS = (*TEXT_KINDS, "int", "uint", "bool", "float")
 LABEL_ALIASES = {"neg": "negative", "pos": "positive"}  # the names that IMDB's folders and hub features use
 HUB_DATASET = "stanfordnlp/imdb"
 HUB_TIMEOUT_SECONDS = 3.0
@@ -65,13 +70,15 @@ def load_source(
     DataError
         Where a file cannot be parsed, or the hub cannot be reached.
     """
+    if source in NAMED_SOURCES:
+        _check_columns(["text", "label"], source, text_column, label_column)
     if source == "sample":
         return Source({name: reviews for name, reviews in build_sample().items() if name in splits})
     if source == "imdb":
         return _load_hub(splits)
     path = Path(source).expanduser()
     if not path.exists():
-        hint = did_you_mean(source, ["imdb", "sample"]) or " (a folder, a file, imdb or sample)"
+        hint = did_you_mean(path.name, NAMED_SOURCES) or ": expected a folder, a file, imdb or sample"
         raise UsageError(f"no data at {source}{hint}")
     if path.is_dir():
         if any((path / split / label).is_dir() for split in SPLITS for label in LABEL_ALIASES):
@@ -105,7 +112,7 @@ def _load_hub(splits: Sequence[str]) -> Source:
 def _hub_answers() -> bool:
     """Whether the hub answers in time; name look-up included, which no socket timeout bounds."""
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    answered = threading.Event()
+    answers = []
 
     def ask() -> None:
         try:
@@ -114,10 +121,12 @@ def _hub_answers() -> bool:
             pass  # an error page is an answer too
         except (OSError, ValueError):
             return
-        answered.set()
+        answers.append(True)
 
-    threading.Thread(target=ask, daemon=True).start()
-    return answered.wait(HUB_TIMEOUT_SECONDS)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(HUB_TIMEOUT_SECONDS)
+    return bool(answers)
 
 
 # ------------------------------------------------------------------------------------------------------- aclImdb
@@ -156,16 +165,16 @@ def _load_files(
     first = next(iter(tables.values()))
     notes: list[str] = []
     text, label = _choose_columns(first, source, text_column, label_column, notes)
+    for split, table in tables.items():
+        for column in (text, label):
+            if column not in table.column_names:
+                raise DataError(f"{files[split][0]} has no column {column!r}, which the other splits have")
     names: dict[str, str | None] = {}
     if "all" not in files and (text, label) == ("text", "label"):
         values = {str(value) for table in tables.values() for value in table.unique(label)}
         if values <= {"-1", "0", "1"}:  # the hub's layout of IMDB, whose files carry the numbers alone
             names = {"0": "negative", "1": "positive", "-1": None}
             notes.append("labels 0 and 1 are read as negative and positive, as on the hub")
-    for split, table in tables.items():
-        for column in (text, label):
-            if column not in table.column_names:
-                raise DataError(f"{files[split][0]} has no column {column!r}, which the other splits have")
     prefix = {"all": source.stem}
     reviews = {
         split: _to_reviews(table, prefix.get(split, split), text, label, names) for split, table in tables.items()
@@ -175,6 +184,9 @@ def _load_files(
 
 def _parse(paths: list[Path]) -> Dataset:
     """Parse files of one format with the `datasets` builder for it."""
+    formats = sorted({path.suffix.lower() for path in paths})
+    if len(formats) > 1:
+        raise UsageError(f"{paths[0]} and {paths[1]}: the files of a split must be of one format, not {formats}")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # local files: nothing to ask the hub for
     import datasets
 
@@ -196,11 +208,28 @@ def _parse(paths: list[Path]) -> Dataset:
     except SentimentLSTMError:
         raise
     except Exception as error:  # each builder raises its parser's own errors, some of them wrapped
+        for path in paths if len(paths) > 1 else []:
+            _parse([path])  # says which file is at fault, where one is
         cause = error.__cause__ or error
         reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        if "no data" in reason or "No columns" in reason:
+        if any(sign in reason for sign in ("no data", "No columns", "BatchSize must be greater than 0")):
             raise DataError(f"{paths[0]} is empty: expected a table with a text and a label column") from error
-        raise DataError(f"{paths[0]} cannot be read as {paths[0].suffix[1:].upper()}: {reason}") from error
+        if builder == "json":
+            reason = _first_bad_line(paths[0]) or reason
+        where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        raise DataError(f"{where} cannot be read as {paths[0].suffix[1:].upper()}: {reason}") from error
+
+
+def _first_bad_line(path: Path) -> str | None:
+    """Which line of a JSON-lines file is not an object, and why: the builder's own message names a row of a block."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                if line.strip() and not isinstance(json.loads(line), dict):
+                    return f'line {number} is not an object such as {{"text": "...", "label": "..."}}'
+            except (ValueError, RecursionError) as error:
+                return f"line {number}: {error}"
+    return None
 
 
 def _csv_options(path: Path, datasets: Any) -> dict[str, Any]:
@@ -208,8 +237,13 @@ def _csv_options(path: Path, datasets: Any) -> dict[str, Any]:
     import pandas
 
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    columns = pandas.read_csv(path, sep=separator, nrows=0).columns
-    features = datasets.Features({str(column): datasets.Value("string") for column in columns})
+    head = pandas.read_csv(path, sep=separator, nrows=1, dtype=str, na_filter=False)
+    if len(head) and not isinstance(head.index, pandas.RangeIndex):  # pandas would drop the first column
+        raise DataError(
+            f"{path}, line 2 has more than the {len(head.columns)} fields of the header: "
+            f"put texts that hold a {separator!r} in double quotes"
+        )
+    features = datasets.Features({str(column): datasets.Value("string") for column in head.columns})
     return {"sep": separator, "na_filter": False, "features": features}
 
 
@@ -256,20 +290,34 @@ def _choose_columns(
     table: Dataset, source: Path, text_column: str | None, label_column: str | None, notes: list[str]
 ) -> tuple[str, str]:
     columns = table.column_names
-    for option, column in (("--text-column", text_column), ("--label-column", label_column)):
-        if column is not None and column not in columns:
-            raise UsageError(
-                f"{option} {column!r} is not in {source}{did_you_mean(column, columns)} (columns: {', '.join(columns)})"
-            )
+    _check_columns(columns, str(source), text_column, label_column)
     if len(columns) < 2:
         raise DataError(
             f"{source} has one column ({columns[0]}): expected a text and a label column, separated as its name says"
         )
     text = text_column or _guess_text(table, exclude=label_column)
     label = label_column or _guess_label(table, exclude=text)
+    for column, expected, kinds in ((text, "texts", TEXT_KINDS), (label, "names or numbers", LABEL_KINDS)):
+        kind = getattr(table.features[column], "dtype", None) or "nested or mixed values"
+        if not kind.startswith(kinds):
+            raise DataError(
+                f"column {column!r} of {source} holds {kind}, expected {expected}: "
+                f"choose with --text-column and --label-column (columns: {', '.join(columns)})"
+            )
     if text_column is None or label_column is None:
         notes.append(f"text column {text!r}, label column {label!r} (guessed; --text-column, --label-column)")
     return text, label
+
+
+def _check_columns(columns: Sequence[str], source: str, text_column: str | None, label_column: str | None) -> None:
+    """Refuse columns that the source has not, and one column for both."""
+    for option, column in (("--text-column", text_column), ("--label-column", label_column)):
+        if column is not None and column not in columns:
+            raise UsageError(
+                f"{option} {column!r} is not in {source}{did_you_mean(column, columns)} (columns: {', '.join(columns)})"
+            )
+    if text_column is not None and text_column == label_column:
+        raise UsageError(f"--text-column and --label-column are both {text_column!r}: text and label need their own")
 
 
 def _guess_text(table: Dataset, exclude: str | None) -> str:
@@ -315,5 +363,9 @@ def _label_name(value: Any, class_names: list[str] | None, names: dict[str, str 
         return None
     if class_names is not None:
         return LABEL_ALIASES.get(class_names[value], class_names[value]) if value >= 0 else None
+    if isinstance(value, float):  # how tables store whole numbers where some are missing
+        if math.isnan(value):
+            return None
+        value = int(value) if value.is_integer() else value
     label = str(value).strip()
     return names.get(label, label) or None

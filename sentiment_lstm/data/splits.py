@@ -21,11 +21,14 @@ def label_names(reviews: Iterable[Review]) -> list[str]:
     names = {review.label for review in reviews if review.label is not None}
     if len(names) < 2:
         found = f"only the label {next(iter(names))!r}" if names else "no labelled review"
-        raise DataError(f"the training data holds {found}: at least two different labels are needed")
+        raise DataError(
+            f"the training data holds {found}: at least two different ones are needed; check the label column"
+        )
+    in_order = sorted(names)  # so that equal numbers such as 1 and 1.0 have an order too
     try:
-        return sorted(names, key=float)
+        return sorted(in_order, key=float)
     except ValueError:
-        return sorted(names)
+        return in_order
 
 
 def stratified_split(reviews: Sequence[Review], share: float, seed: int) -> tuple[list[Review], list[Review]]:

@@ -41,12 +41,13 @@ def load_vectors(path: Path, tokens: Sequence[str], dim: int) -> tuple[np.ndarra
     try:
         with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
             for number, line in enumerate(lines, start=1):
-                word, _, numbers = line.rstrip().partition(" ")
+                word, *numbers = line.rstrip(" \r\n").rsplit(" ", dim)  # GloVe has words with spaces in them
+                if number == 1:
+                    _check_dim(line.split(), dim, path)
                 position = index.get(word)
-                if position is None or (number == 1 and " " not in numbers):  # the latter is word2vec's header
-                    continue
-                vectors[position] = _parse(numbers, dim, path, number)
-                found[position] = True
+                if position is not None and not (number == 1 and len(numbers) == 1):  # the latter is a header
+                    vectors[position] = _parse(numbers, dim, path, number)
+                    found[position] = True
     except OSError as error:
         raise UsageError(f"cannot read the vectors in {path}: {error.strerror}") from error
     if not found.any():
@@ -56,15 +57,25 @@ def load_vectors(path: Path, tokens: Sequence[str], dim: int) -> tuple[np.ndarra
     return vectors, found
 
 
-def _parse(numbers: str, dim: int, path: Path, line: int) -> np.ndarray:
-    fields = numbers.split()
-    if len(fields) != dim:
+def _check_dim(first_line: Sequence[str], dim: int, path: Path) -> None:
+    """Read the size from word2vec's header, whose second number it is, or else from the first word's numbers."""
+    is_header = len(first_line) == 2 and first_line[1].isdigit()
+    found = int(first_line[1]) if is_header else len(first_line) - 1
+    if found != dim and first_line:
         raise UsageError(
-            f"{path}, line {line} has {len(fields)} numbers, but model.embedding_dim is {dim}: "
-            f"--set model.embedding_dim={len(fields)}"
+            f"{path} has vectors of {found} numbers, but model.embedding_dim is {dim}: "
+            f"--set model.embedding_dim={found}"
+        )
+
+
+def _parse(fields: Sequence[str], dim: int, path: Path, line: int) -> np.ndarray:
+    if len(fields) != dim:
+        raise DataError(
+            f"{path}, line {line} has {len(fields)} numbers where the first lines have {dim}: it is damaged"
         )
     try:
-        vector = np.array(fields, dtype=np.float32)
+        with np.errstate(over="ignore"):  # too large a number becomes infinite, and is refused below
+            vector = np.array(fields, dtype=np.float32)
     except ValueError as error:
         raise DataError(f"{path}, line {line}: {error}") from error
     if not np.isfinite(vector).all():

@@ -8,6 +8,7 @@ No file names another by an absolute path, so a folder can be moved; ``config.ya
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from sentiment_lstm.config import Config, validate_config
@@ -69,15 +71,21 @@ def load_archive(folder: Path) -> Archive:
         raise ArchiveError(f"{folder} is incomplete: it has no {', '.join(missing)}; train again, or copy it again")
     config = _load_config(folder / CONFIG)
     labels = _load_json(folder / LABELS)
-    if not (isinstance(labels, list) and len(labels) >= 2 and all(isinstance(name, str) for name in labels)):
-        raise ArchiveError(f"{folder / LABELS} must be a list of at least two names")
+    if not (
+        isinstance(labels, list)
+        and all(isinstance(name, str) for name in labels)
+        and 2 <= len(set(labels)) == len(labels)
+    ):
+        raise ArchiveError(f"{folder / LABELS} must be a list of at least two different names; copy it again")
     meta = _load_json(folder / META)
     if not isinstance(meta, dict):
-        raise ArchiveError(f"{folder / META} must be an object")
+        raise ArchiveError(f"{folder / META} must be an object; copy it again")
     try:
         tokenizer = Tokenizer.from_bytes(_read(folder / TOKENIZER))
     except ValueError as error:
-        raise ArchiveError(f"{folder / TOKENIZER}: {error}") from error
+        raise ArchiveError(f"{folder / TOKENIZER}: {error}; copy it again") from error
+    if meta.get("tokenizer_fingerprint", tokenizer.fingerprint) != tokenizer.fingerprint:
+        raise ArchiveError(f"{folder / TOKENIZER} is damaged or another run's: its sha256 differs; copy it again")
     model = _build_model(config, len(tokenizer), len(labels), folder / WEIGHTS)
     return Archive(folder, config, tokenizer, labels, meta, model)
 
@@ -91,11 +99,20 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         Where it is damaged or of another format.
     """
     try:
-        return safetensors.torch.load(_read(path))
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        return load_safetensors(_read(path))
+    except (SafetensorError, ValueError, KeyError) as error:
         raise ArchiveError(
             f"{path} is damaged or not a safetensors file ({error}); train again, or copy it again"
         ) from error
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """A sha256 over names, shapes and numbers: safetensors itself notices no changed bit."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(f"{name} {weights[name].dtype} {tuple(weights[name].shape)}\n".encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _build_model(config: Config, vocabulary_size: int, num_classes: int, path: Path) -> SentimentClassifier:
@@ -110,16 +127,27 @@ def _build_model(config: Config, vocabulary_size: int, num_classes: int, path: P
     ]
     if differences:
         raise ArchiveError(f"{path} holds another model than {CONFIG} says: {'; '.join(differences[:3])}")
-    if not all(tensor.dtype == torch.float32 and bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+    if not all(tensor.dtype == torch.float32 and bool(tensor.sum().isfinite()) for tensor in weights.values()):
         raise ArchiveError(f"{path} holds weights that are not finite float32 numbers; train again, or copy it again")
-    model.load_state_dict(weights)
+    if _stored_digest(_read(path)) != _digest(weights):
+        raise ArchiveError(
+            f"{path} is damaged, or not as sentiment-lstm wrote it: its sha256 differs; train again, or copy it again"
+        )
+    model.load_state_dict(weights, assign=True)
     return model.eval()
 
 
+def _stored_digest(content: bytes) -> str | None:
+    """What :func:`save_weights` noted in the header: 8 bytes with its length, then JSON."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    digest: str | None = header.get("__metadata__", {}).get("sha256")
+    return digest
+
+
 def save_weights(model: SentimentClassifier, folder: Path) -> None:
-    """Write ``model.safetensors``."""
+    """Write ``model.safetensors``, its own sha256 in the header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_file(folder / WEIGHTS, safetensors.torch.save(tensors))
+    write_file(folder / WEIGHTS, save_safetensors(tensors, {"sha256": _digest(tensors)}))
 
 
 def save_description(
@@ -154,11 +182,12 @@ def write_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         size = max(len(content) / 1e6, 0.01)
         raise RunFailure(
             f"cannot write {path} ({size:.2f} MB): {error.strerror}; make room or choose another --output"
         ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def append_line(path: Path, value: Mapping[str, Any]) -> None:
@@ -193,17 +222,19 @@ def newest_run(parent: Path) -> Path:
 def _load_config(path: Path) -> Config:
     try:
         values = yaml.safe_load(_read(path))
-        return validate_config(values if isinstance(values, dict) else {"": values}, where=str(path))
+        if not isinstance(values, dict):
+            raise ConfigError("it holds no sections")
+        return validate_config(values, where="configuration")
     except (yaml.YAMLError, UnicodeDecodeError, ConfigError) as error:
         reason = str(error).splitlines()[0]
-        raise ArchiveError(f"{path} is damaged or from another version: {reason}") from error
+        raise ArchiveError(f"{path} is damaged or from another version ({reason}); copy it again") from error
 
 
 def _load_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
     except ValueError as error:
-        raise ArchiveError(f"{path} is damaged: {error}") from error
+        raise ArchiveError(f"{path} is damaged: {error}; copy it again") from error
 
 
 def _read(path: Path) -> bytes:

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from io import BufferedIOBase, TextIOWrapper
+from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,6 +31,8 @@ def iter_file(path: Path, column: str | None = None) -> Iterator[str]:
         Where a line cannot be read, with its number.
     """
     suffix = path.suffix.lower()
+    if suffix == ".txt" and column is not None:
+        raise UsageError(f"--text-column {column!r}: {path} has no columns, each line of it is a text")
     if suffix not in READERS:
         raise UsageError(f"cannot tell the format of {path}: expected a name ending in {', '.join(READERS)}")
     with ExitStack() as stack:
@@ -39,11 +41,17 @@ def iter_file(path: Path, column: str | None = None) -> Iterator[str]:
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
         if suffix == ".txt":
-            yield from iter_lines(stream, str(path))
+            texts = iter_lines(stream, str(path))
         elif suffix == ".jsonl":
-            yield from _iter_json(iter_lines(stream, str(path)), str(path), column)
+            texts = _iter_json(iter_lines(stream, str(path)), str(path), column)
         else:
-            yield from _iter_table(stream, str(path), column, "\t" if suffix == ".tsv" else ",")
+            texts = _iter_table(stream, str(path), column, "\t" if suffix == ".tsv" else ",")
+        is_empty = True
+        for text in texts:
+            is_empty = False
+            yield text
+        if is_empty:
+            raise DataError(f"{path} is empty: expected at least one text")
 
 
 def iter_lines(stream: BinaryIO | BufferedIOBase, name: str) -> Iterator[str]:
@@ -54,15 +62,20 @@ def iter_lines(stream: BinaryIO | BufferedIOBase, name: str) -> Iterator[str]:
     DataError
         At a line that is not UTF-8.
     """
+    for line in _iter_decoded(stream, name):
+        yield line.rstrip("\r\n")
+
+
+def _iter_decoded(stream: BinaryIO | BufferedIOBase, name: str) -> Iterator[str]:
+    """Yield decoded lines with their ends."""
     for number, line in enumerate(stream, start=1):
         try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{name}, line {number}: byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8: "
                 "convert it, for example with: iconv -f latin1 -t utf-8"
             ) from error
-        yield text.rstrip("\r\n")
 
 
 def iter_chunks(texts: Iterable[str], size: int = 64) -> Iterator[list[str]]:
@@ -108,7 +121,7 @@ def _iter_json(lines: Iterator[str], name: str, column: str | None) -> Iterator[
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{name}, line {number} is not JSON: {error}") from error
         if isinstance(value, dict):
             column = column or _guess_column(list(value), name)
@@ -116,15 +129,15 @@ def _iter_json(lines: Iterator[str], name: str, column: str | None) -> Iterator[
                 raise DataError(f"{name}, line {number} has no {column!r}{did_you_mean(column, value)}")
             value = value[column]
         if not isinstance(value, str):
-            raise DataError(f"{name}, line {number}: expected a text, not a {type(value).__name__}")
+            raise DataError(f"{name}, line {number}: expected a text, found {json.dumps(value)[:60]}")
         yield value
 
 
 def _iter_table(stream: BinaryIO, name: str, column: str | None, delimiter: str) -> Iterator[str]:
     csv.field_size_limit(2**31 - 1)
-    rows = csv.DictReader(TextIOWrapper(stream, encoding="utf-8-sig", newline=""), delimiter=delimiter)
+    rows = csv.reader(_iter_decoded(stream, name), delimiter=delimiter, strict=True)  # strict: every quote is closed
     try:
-        columns = list(rows.fieldnames or [])
+        columns = next(rows, [])
         if not columns:
             raise DataError(f"{name} is empty: expected a header and a text column")
         if column is not None and column not in columns:
@@ -132,11 +145,17 @@ def _iter_table(stream: BinaryIO, name: str, column: str | None, delimiter: str)
                 f"--text-column {column!r} is not in {name}{did_you_mean(column, columns)} "
                 f"(columns: {', '.join(columns)})"
             )
-        chosen = column or _guess_column(columns, name)
+        place = columns.index(column or _guess_column(columns, name))
         for row in rows:
-            yield row[chosen] or ""
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{name}, after line {rows.line_num}: {error}") from error
+            if row and not place < len(row) <= len(columns):
+                raise DataError(
+                    f"{name}, line {rows.line_num} has {len(row)} fields where the header has {len(columns)}: "
+                    f"put texts that hold a {delimiter!r} in double quotes"
+                )
+            if row:
+                yield row[place]
+    except csv.Error as error:
+        raise DataError(f"{name}, line {rows.line_num}: {error}") from error
 
 
 def _guess_column(columns: list[str], name: str) -> str:
