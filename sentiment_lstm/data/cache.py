@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 KEPT_FILES = 40  # an encoded split of IMDB is 27 MB
+KEPT_TABLES = 20  # a split of IMDB is 33 MB as a table
 DIGEST_SIZE = hashlib.sha256().digest_size  # of the entry's own digest, which stands before its bytes
 
 
@@ -60,7 +62,20 @@ def write(name: str, data: bytes) -> None:
         return
 
 
+def tables_folder(name: str) -> Path:
+    """Return the folder in which the `datasets` library keeps the tables of one source, the oldest others forgotten."""
+    parent = folder() / "datasets"
+    if parent.is_dir():
+        for path in _oldest_first(parent)[:-KEPT_TABLES]:
+            shutil.rmtree(path, ignore_errors=True)
+    return parent / name
+
+
 def _forget_oldest() -> None:
-    files = sorted((path for path in folder().iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)
+    files = [path for path in _oldest_first(folder()) if path.is_file()]
     for path in files[:-KEPT_FILES]:
         path.unlink(missing_ok=True)
+
+
+def _oldest_first(parent: Path) -> list[Path]:
+    return sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime)

@@ -202,7 +202,7 @@ def _parse(paths: list[Path]) -> Dataset:
             builder,
             data_files={"train": [str(path) for path in paths]},
             split="train",
-            cache_dir=str(cache.folder() / "datasets" / digest.hexdigest()[:32]),
+            cache_dir=str(cache.tables_folder(digest.hexdigest()[:32])),
             **options,
         )
     except SentimentLSTMError:

@@ -76,11 +76,6 @@ class Encoding:
     token_ids: np.ndarray
     offsets: list[tuple[int, int]]
 
-    @property
-    def unknown_share(self) -> float:
-        """The share of tokens that the vocabulary lacks; 1.0 for a text without tokens, of which nothing is known."""
-        return float((self.token_ids == UNK_ID).mean()) if len(self.token_ids) else 1.0
-
 
 class Tokenizer:
     """Token ids for texts; ``<pad>`` is 0 and ``<unk>`` is 1."""
@@ -166,6 +161,11 @@ def build_vocabulary(tokens: Iterable[str], min_frequency: int, max_size: int) -
     frequent = (token for token, count in counts.items() if count >= min_frequency)
     ranked = sorted(frequent, key=lambda token: (-counts[token], token))
     return {token: index for index, token in enumerate([PAD, UNK, *ranked[: max_size - 2]])}
+
+
+def unknown_share(token_ids: np.ndarray) -> float:
+    """Return the share of (T,) ids that are ``<unk>``; 1.0 for a text without tokens, of which nothing is known."""
+    return float((token_ids == UNK_ID).mean()) if len(token_ids) else 1.0
 
 
 def truncate(token_ids: np.ndarray, max_length: int, truncation: str) -> np.ndarray:

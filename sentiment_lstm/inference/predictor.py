@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentiment_lstm.data.tokenizer import truncate
+from sentiment_lstm.data.tokenizer import truncate, unknown_share
 from sentiment_lstm.inference.archive import Archive, load_archive
 from sentiment_lstm.training.runtime import Runtime, build_runtime
 from sentiment_lstm.training.scoring import compute_logits
@@ -63,23 +63,22 @@ class Predictor:
         if not texts:
             return []
         config = self.archive.config.tokenizer
-        encodings = [self.archive.tokenizer.encode(text) for text in texts]
-        token_ids = [truncate(encoding.token_ids, config.max_length, config.truncation) for encoding in encodings]
-        logits = compute_logits(self.archive.model, token_ids, self.runtime)
+        token_ids = self.archive.tokenizer.encode_batch(texts)
+        kept = [truncate(ids, config.max_length, config.truncation) for ids in token_ids]
+        logits = compute_logits(self.archive.model, kept, self.runtime)
         predictions = []
-        for text, encoding, row in zip(texts, encodings, logits.double().softmax(1).tolist(), strict=True):
+        for text, ids, row in zip(texts, token_ids, logits.double().softmax(1).tolist(), strict=True):
             probabilities = dict(zip(self.archive.labels, row, strict=True))
             label = max(probabilities, key=probabilities.__getitem__)
-            num_tokens = len(encoding.token_ids)
             predictions.append(
                 Prediction(
                     text=text,
                     label=label,
                     score=probabilities[label],
                     probabilities=probabilities,
-                    num_tokens=num_tokens,
-                    truncated=num_tokens > config.max_length,
-                    unknown_share=encoding.unknown_share,
+                    num_tokens=len(ids),
+                    truncated=len(ids) > config.max_length,
+                    unknown_share=unknown_share(ids),
                 )
             )
         return predictions

@@ -254,3 +254,14 @@ def test_where_one_part_of_a_key_ends_counts() -> None:
     assert cache.key(["a", ""]) != cache.key(["a"])
     assert cache.key(["\ud800"]) != cache.key(["?"])
     assert cache.key(["a", "b"]) == cache.key(iter(["a", "b"]))
+
+
+def test_the_cache_of_tables_forgets_the_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTIMENT_LSTM_CACHE", str(tmp_path))
+    for number in range(cache.KEPT_TABLES + 3):
+        table = tmp_path / "datasets" / f"table-{number:02}"
+        table.mkdir(parents=True)
+        os.utime(table, (number, number))
+    assert cache.tables_folder("new") == tmp_path / "datasets" / "new"
+    kept = sorted(path.name for path in (tmp_path / "datasets").iterdir())
+    assert kept == [f"table-{number:02}" for number in range(3, cache.KEPT_TABLES + 3)]
