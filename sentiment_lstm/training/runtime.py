@@ -42,7 +42,8 @@ class Runtime:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
-        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        count = torch.get_num_threads()
+        threads = f", {count} thread{'s' if count > 1 else ''}" if self.device.type == "cpu" else ""
         return f"{name}, {self.precision}{threads}"
 
 
@@ -69,14 +70,15 @@ def build_runtime(device: str = "auto", precision: str = "auto", threads: int | 
         return Runtime(chosen, "fp32")
     if has_bf16(chosen.type):
         return Runtime(chosen, "bf16")
-    return Runtime(chosen, "fp32", "no bf16 on this processor: training in fp32, at a third to a half of the speed")
+    return Runtime(chosen, "fp32", "no bf16 on this processor: computing in fp32")
 
 
 def keep_freed_memory() -> None:
     """Ask the C library to keep the memory that a step frees, and to hand it to the next step.
 
-    glibc gives large blocks back to the system, which clears every page again on its next use. On a CPU that was half
-    of a step: 100,000 page faults in a bidirectional 1 x 128 step of 64 x 400 tokens. Other C libraries are left alone.
+    glibc gives large blocks back to the system, which clears every page again on their next use: 60,000 page faults,
+    and a third to a half of the time, of a bidirectional 1 x 128 step of 64 x 400 tokens (docs/results.md). Other C
+    libraries are left alone.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -154,8 +154,8 @@ class Trainer:
         for batch in batches:
             batch = batch.to(self.runtime.device)
             with self.runtime.autocast():
-                loss = self.objective(self.model, batch, None)
-            (loss.total / count).backward()
+                loss = self.objective(self.model, batch, None)  # forward pass and loss
+            (loss.total / count).backward()  # gradients of the mean, added to those of the batches before
             progress.loss_sum += float(loss.total.detach())
             progress.correct += int(loss.parts["correct"])
             progress.reviews += loss.count
