@@ -55,9 +55,10 @@ def evaluate(
     runtime = build_runtime(device, "fp32")
     with tqdm(total=len(reviews), unit=" reviews", disable=quiet or not sys.stderr.isatty(), leave=False) as bar:
         evaluation = evaluator.evaluate(archive, reviews, runtime, bar.update)
-    name = f"{other.source if other else archive.config.data.source} ({split})"
-    evaluator.save_evaluation(evaluation, folder / "evaluation", name)
+    source = other.source if other else archive.config.data.source
+    evaluator.save_evaluation(evaluation, folder / "evaluation", source, split)
     if as_json:
-        typer.echo(json.dumps({"run": str(folder), "data": name, **evaluation.metrics.to_dict()}, ensure_ascii=False))
+        answer = {"run": str(folder), "data": source, "split": split, **evaluation.metrics.to_dict()}
+        typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
-        typer.echo(f"{folder} on {name}\n\n{format_metrics(evaluation.metrics)}")
+        typer.echo(f"{folder} on {source} ({split})\n\n{format_metrics(evaluation.metrics)}")

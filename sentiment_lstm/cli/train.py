@@ -141,7 +141,7 @@ def _first_lesson(experiment: Experiment, folder: Path) -> str:
 
     test = experiment.splits["test"]
     evaluation = evaluate(load_archive(folder), test, experiment.runtime)
-    save_evaluation(evaluation, folder / "evaluation", "sample (test)")
+    save_evaluation(evaluation, folder / "evaluation", "sample", "test")
     bag_of_words = tfidf_accuracy(experiment.splits["train"], test)
     return (
         "\nThe first lesson, on the test split of the sample corpus:\n"

@@ -73,9 +73,9 @@ def evaluate(
     return Evaluation(split, logits, compute_metrics(logits, split.labels, archive.labels))
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> None:
+def save_evaluation(evaluation: Evaluation, folder: Path, source: str, split: str) -> None:
     """Write ``metrics.json``, ``predictions.jsonl`` (a review a line, in order) and ``confusion.png``."""
-    write_json(folder / "metrics.json", {"data": name, **evaluation.metrics.to_dict()})
+    write_json(folder / "metrics.json", {"data": source, "split": split, **evaluation.metrics.to_dict()})
     labels = evaluation.metrics.labels
     rows = []
     probabilities = evaluation.logits.double().softmax(1)
@@ -86,7 +86,7 @@ def save_evaluation(evaluation: Evaluation, folder: Path, name: str) -> None:
         rows.append({"id": review.id, "label": review.label, "predicted": labels[best], "probabilities": shown})
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_file(folder / "predictions.jsonl", lines.encode("utf-8", "backslashreplace"))
-    plot_confusion(evaluation.metrics, folder / "confusion.png", name)
+    plot_confusion(evaluation.metrics, folder / "confusion.png", f"{Path(source).name} ({split})")
 
 
 def _with_labels_of(labels: list[str], reviews: list[Review]) -> list[Review]:

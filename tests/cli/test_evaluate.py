@@ -21,7 +21,7 @@ def test_json_is_one_object_with_accuracy_and_loss_at_its_top(cli: Callable[...,
     assert report["num_reviews"] == sum(map(sum, report["confusion_matrix"])) == 60
     right = sum(row[place] for place, row in enumerate(report["confusion_matrix"]))
     assert report["accuracy"] == right / 60
-    assert (report["data"], report["labels"]) == ("sample (test)", ["negative", "positive"])
+    assert (report["data"], report["split"], report["labels"]) == ("sample", "test", ["negative", "positive"])
 
 
 def test_the_files_say_what_stdout_says(cli: Callable[..., Outcome], copied_run: Path) -> None:
@@ -61,8 +61,8 @@ def test_other_data_with_the_models_labels_or_their_places_is_measured(
     outcome = cli("evaluate", copied_run, "--json", "--data", "places.csv")
     assert "0 as negative, 1 as positive" in outcome.err
     places = json.loads(outcome.out)
-    assert places.pop("data") == f"{tmp_path / 'places.csv'} (test)"
-    assert names.pop("data") == f"{tmp_path / 'names.csv'} (test)"
+    assert places.pop("data") == str(tmp_path / "places.csv")
+    assert names.pop("data") == str(tmp_path / "names.csv")
     assert places == names
 
 
