@@ -95,18 +95,28 @@ def load_source(
 
 
 def _load_hub(splits: Sequence[str]) -> Source:
+    out_of_reach = DataError(
+        f"cannot reach the hub for {HUB_DATASET} and it is not cached: connect once, "
+        "or give a folder with its parquet files as --data FOLDER, or try --data sample"
+    )
     if not _hub_answers():
+        if not _is_cached():
+            raise out_of_reach  # at once: importing `datasets` takes seconds
         os.environ["HF_HUB_OFFLINE"] = "1"  # read before `datasets` is imported: use what is cached, do not retry
     from datasets import load_dataset
 
     try:
         found = load_dataset(HUB_DATASET)
     except Exception as error:
-        raise DataError(
-            f"cannot reach the hub for {HUB_DATASET} and it is not cached: connect once, "
-            "or give a folder with its parquet files as --data FOLDER, or try --data sample"
-        ) from error
+        raise out_of_reach from error
     return Source({name: _to_reviews(found[name], name, "text", "label", {}) for name in splits if name in found})
+
+
+def _is_cached() -> bool:
+    """Whether the `datasets` library has a folder for the data set, where its variables say it keeps them."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    folder = Path(os.environ.get("HF_DATASETS_CACHE") or Path(home) / "datasets").expanduser()
+    return (folder / HUB_DATASET.replace("/", "___")).is_dir()
 
 
 def _hub_answers() -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sentiment_lstm.evaluation.metrics import Metrics
+if TYPE_CHECKING:
+    from sentiment_lstm.evaluation.metrics import Metrics
 
 
 def format_table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
