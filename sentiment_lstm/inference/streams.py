@@ -12,12 +12,12 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO
 
+from sentiment_lstm.data.tables import TEXT_COLUMNS, column_named
 from sentiment_lstm.errors import DataError, UsageError, did_you_mean
 
 READERS = (".txt", ".csv", ".tsv", ".jsonl")
 QUEUE_SIZE = 256
 MAX_CHARACTERS = 1_000_000  # of a chunk, about: texts can be megabytes long
-TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "body", "message")
 
 
 def iter_file(path: Path, column: str | None = None) -> Iterator[str]:
@@ -159,10 +159,8 @@ def _iter_table(stream: BinaryIO, name: str, column: str | None, delimiter: str)
 
 
 def _guess_column(columns: list[str], name: str) -> str:
-    by_name = {column.lower().strip(): column for column in columns}
-    for usual in TEXT_COLUMNS:
-        if usual in by_name:
-            return by_name[usual]
+    if usual := column_named(columns, TEXT_COLUMNS):
+        return usual
     if len(columns) == 1:
         return columns[0]
     raise UsageError(f"{name}: which column holds the text? Give --text-column (columns: {', '.join(columns)})")
