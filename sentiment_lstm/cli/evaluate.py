@@ -27,9 +27,9 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
 ) -> None:
-    """Measure a run: loss, accuracy, precision, recall, F1, ROC-AUC and the confusion matrix.
+    """Measure a run on labelled reviews.
 
-    Writes metrics.json, predictions.jsonl and confusion.png into the run's evaluation folder.
+    Loss, accuracy, precision, recall, F1, ROC-AUC and the confusion matrix, exact over all reviews. Writes metrics.json, predictions.jsonl and confusion.png into the run's evaluation folder.
     """
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)

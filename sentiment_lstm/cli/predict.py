@@ -28,7 +28,10 @@ def predict(
     output_format: Annotated[Literal["text", "json", "csv"], typer.Option("--format", help="How to print.")] = "text",
     device: Device = "auto",
 ) -> None:
-    """Say what sentences express: one line of output for each, in order."""
+    """Say what sentences express.
+
+    One line of output for each sentence, in order.
+    """
     chunks = _chunks(texts or [], file, text_column)
     folder = resolve_run(model)
     from sentiment_lstm.inference.predictor import load

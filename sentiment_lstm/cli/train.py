@@ -43,7 +43,10 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before the first step, write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Train a classifier and keep the best epoch, by validation, in a run folder."""
+    """Train a classifier in a run folder.
+
+    The best epoch, by accuracy on the validation reviews, is what is kept.
+    """
     changes = {
         "data.source": data,
         "data.text_column": text_column,
