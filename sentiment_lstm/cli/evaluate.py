@@ -29,7 +29,8 @@ def evaluate(
 ) -> None:
     """Measure a run on labelled reviews.
 
-    Loss, accuracy, precision, recall, F1, ROC-AUC and the confusion matrix, exact over all reviews. Writes metrics.json, predictions.jsonl and confusion.png into the run's evaluation folder.
+    Loss, accuracy, precision, recall, F1, ROC-AUC and the confusion matrix, exact over all reviews. Writes
+    metrics.json, predictions.jsonl and confusion.png into the run's evaluation folder.
     """
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
