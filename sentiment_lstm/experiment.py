@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -196,8 +197,8 @@ def describe_run(experiment: Experiment) -> dict[str, Any]:
     fp32, bf16 = matrix_rates()
     return {
         "sentiment_lstm": __version__,
-        "torch": torch.__version__,
         "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("torch", "numpy", "tokenizers", "datasets", "safetensors")},
         "platform": platform.platform(),
         "command": sys.argv[1:],
         "git_commit": _git_commit(),

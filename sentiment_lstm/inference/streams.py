@@ -16,7 +16,7 @@ from sentiment_lstm.data.tables import TEXT_COLUMNS, column_named
 from sentiment_lstm.errors import DataError, UsageError, did_you_mean
 
 READERS = (".txt", ".csv", ".tsv", ".jsonl")
-QUEUE_SIZE = 256
+QUEUE_SIZE = 64
 MAX_CHARACTERS = 1_000_000  # of a chunk, about: texts can be megabytes long
 
 
