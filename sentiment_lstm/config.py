@@ -170,7 +170,7 @@ def absolute_source(source: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return str(Path(path).expanduser().resolve())  # without the ".." of how it was typed
 
 
 def recipes_folder() -> Path:
