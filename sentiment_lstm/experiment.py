@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from sentiment_lstm import __version__
+from sentiment_lstm import __version__, files
 from sentiment_lstm.config import Config
 from sentiment_lstm.data.prepare import EncodedSplit, encode_split, fingerprint, load_splits, tokenizer_for
 from sentiment_lstm.data.reviews import Review
@@ -149,7 +149,7 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter) -> Result:
             if record.is_best:
                 archive.save_weights(experiment.model, folder)
             history.append(record)  # after its weights: interrupted in between, the best is one that is on the disk
-            archive.append_line(folder / archive.HISTORY, asdict(record))
+            files.append_line(folder / archive.HISTORY, asdict(record))
             reporter.on_epoch(record)
         reason = history[-1].stop_reason or f"all {config.training.epochs} epochs done"
     except KeyboardInterrupt as error:
@@ -185,7 +185,7 @@ def _finish(experiment: Experiment, folder: Path, history: list[EpochRecord], re
         "stop_reason": result.stop_reason,
         "seconds": result.seconds,
     }
-    archive.write_json(folder / archive.METRICS, summary)
+    files.write_json(folder / archive.METRICS, summary)
     if history:
         from sentiment_lstm.evaluation.plots import plot_curves
 

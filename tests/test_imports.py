@@ -10,16 +10,18 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "sentiment_lstm"
 
 # What each part may import besides itself.
+BELOW_EXPERIMENT = {"errors", "files", "config", "data", "model", "training", "inference", "evaluation"}
 ALLOWED = {
     "errors": set(),
+    "files": {"errors"},
     "config": {"errors"},
     "data": {"errors", "config"},
     "model": {"errors", "config"},
-    "training": {"errors", "config", "data", "model"},
-    "inference": {"errors", "config", "data", "model", "training"},
-    "evaluation": {"errors", "config", "data", "model", "training", "inference"},
-    "experiment": {"errors", "config", "data", "model", "training", "inference", "evaluation", "sentiment_lstm"},
-    "cli": {"errors", "config", "data", "model", "training", "inference", "evaluation", "experiment", "sentiment_lstm"},
+    "training": {"errors", "files", "config", "data", "model"},
+    "inference": {"errors", "files", "config", "data", "model", "training"},
+    "evaluation": BELOW_EXPERIMENT - {"evaluation"},
+    "experiment": BELOW_EXPERIMENT | {"sentiment_lstm"},
+    "cli": BELOW_EXPERIMENT | {"sentiment_lstm", "experiment"},
     "__init__": {"inference"},
     "__main__": {"cli"},
 }

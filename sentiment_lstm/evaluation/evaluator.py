@@ -15,7 +15,8 @@ from sentiment_lstm.data.prepare import EncodedSplit, encode_split, fingerprint,
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.evaluation.metrics import Metrics, compute_metrics
 from sentiment_lstm.evaluation.plots import plot_confusion
-from sentiment_lstm.inference.archive import Archive, write_file, write_json
+from sentiment_lstm.files import write_file, write_json
+from sentiment_lstm.inference.archive import Archive
 from sentiment_lstm.training.runtime import Runtime
 from sentiment_lstm.training.scoring import compute_logits
 

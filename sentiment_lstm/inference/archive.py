@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,8 @@ from torch import Tensor
 
 from sentiment_lstm.config import Config, validate_config
 from sentiment_lstm.data.tokenizer import Tokenizer
-from sentiment_lstm.errors import ArchiveError, ConfigError, RunFailure, UsageError
+from sentiment_lstm.errors import ArchiveError, ConfigError, UsageError
+from sentiment_lstm.files import write_file, write_json
 from sentiment_lstm.model.classifier import SentimentClassifier
 
 CONFIG, TOKENIZER, WEIGHTS, LABELS, META = (
@@ -158,51 +158,6 @@ def save_description(
     write_file(folder / TOKENIZER, tokenizer.to_bytes())
     write_json(folder / LABELS, list(labels))
     write_json(folder / META, dict(meta))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON."""
-    write_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under a temporary name, flushed to the disk, then renamed.
-
-    Raises
-    ------
-    RunFailure
-        Where the disk is full or the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        size = max(len(content) / 1e6, 0.01)
-        raise RunFailure(
-            f"cannot write {path} ({size:.2f} MB): {error.strerror}; make room or choose another --output"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Append one object to a JSON-lines file.
-
-    Raises
-    ------
-    RunFailure
-        As :func:`write_file`.
-    """
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(value, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise RunFailure(f"cannot write {path}: {error.strerror}; make room or choose another --output") from error
 
 
 def newest_run(parent: Path) -> Path:

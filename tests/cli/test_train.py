@@ -17,6 +17,7 @@ import yaml
 from conftest import TINY, Outcome, review_rows, write_csv
 
 from sentiment_lstm import experiment as experiments
+from sentiment_lstm import files
 from sentiment_lstm.cli.train import parse_duration
 from sentiment_lstm.config import load_config
 from sentiment_lstm.errors import UsageError
@@ -265,13 +266,13 @@ def test_training_stops_when_its_time_is_up(cli: Callable[..., Outcome], tmp_pat
 def test_a_termination_while_training_keeps_the_best_model(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = archive.append_line
+    append = files.append_line
 
     def append_and_terminate(path: Path, value: dict) -> None:
         append(path, value)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(archive, "append_line", append_and_terminate)
+    monkeypatch.setattr(files, "append_line", append_and_terminate)
     message = cli(*TINY, "--epochs", "1000", "--output", "run").error(143)
     assert message == "error: interrupted: the model of epoch 1 is kept in run\n"
     assert cli("predict", "--model", "run", "good").code == 0
@@ -281,7 +282,8 @@ def test_a_termination_while_training_keeps_the_best_model(
 def test_an_interruption_at_the_worst_moment_still_leaves_a_model(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    own = getattr(archive, moment)
+    module = files if moment == "append_line" else archive
+    own = getattr(module, moment)
     calls: list[object] = []
 
     def interrupted_once(*arguments: object) -> None:
@@ -290,7 +292,7 @@ def test_an_interruption_at_the_worst_moment_still_leaves_a_model(
             raise KeyboardInterrupt
         own(*arguments)
 
-    monkeypatch.setattr(archive, moment, interrupted_once)
+    monkeypatch.setattr(module, moment, interrupted_once)
     message = cli(*TINY, "--output", "run").error(130)
     assert "is kept in run" in message
     assert cli("predict", "--model", "run", "good").code == 0
@@ -334,7 +336,7 @@ def test_a_full_disk_names_the_file_and_ends_the_run(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(archive.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     message = cli(*TINY, "--output", "run").error(1)
     assert "cannot write run/config.yaml" in message
     assert "No space left on device; make room" in message
