@@ -131,6 +131,16 @@ class TrainingConfig(Section):
     max_seconds: float | None = Field(
         None, gt=0.0, description="stop after so many seconds of training; --max-time 10m"
     )
+    checkpoint_every_steps: int | None = Field(
+        None, ge=1, description="optimiser steps between two checkpoints, besides the one at each epoch's end"
+    )
+    checkpoint_every_minutes: float | None = Field(
+        5.0, gt=0.0, description="minutes between two checkpoints, besides the one at each epoch's end"
+    )
+    keep_checkpoints: int = Field(
+        2, ge=0, description="the last checkpoints kept, besides the best epoch's; 0: none are written"
+    )
+    auto_batch: bool = Field(False, description="out of memory: go through a batch in halves, adding their gradients")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: torch's own choice")

@@ -26,7 +26,7 @@ def write_file(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two processes may write the same file
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -48,6 +48,11 @@ def write_json(path: Path, value: Any) -> None:
     write_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def json_line(value: Mapping[str, Any]) -> str:
+    """Return an object as a line of a JSON-lines file."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
 def append_line(path: Path, value: Mapping[str, Any]) -> None:
     """Append one object to a JSON-lines file.
 
@@ -58,9 +63,17 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
     """
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            file.write(json_line(value))
     except OSError as error:
         raise RunFailure(f"cannot write {path}: {error.strerror}; make room or choose another --output") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, each name flushed to the disk."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
 
 
 def flush_folder(folder: Path) -> None:
@@ -129,3 +142,8 @@ def _owner(path: Path) -> str:
         return path.read_text(encoding="ascii").strip() or "?"
     except (OSError, ValueError):
         return "?"
+
+
+def is_free(folder: Path) -> bool:
+    """Whether a folder is missing, or holds nothing but the lock."""
+    return not folder.is_dir() or all(path.name == LOCK for path in folder.iterdir())

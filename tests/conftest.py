@@ -18,6 +18,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: these models are too small for two
 
+from sentiment_lstm import signals
 from sentiment_lstm.cli.main import main
 
 TINY = ("train", "--config", "sample", "--limit", "60", "--epochs", "1", "--quiet")
@@ -46,7 +47,8 @@ class Outcome:
 def run_main(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
     """Run the command line in this process, as its console script would."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    argv, own_stdin, handler = sys.argv, sys.stdin, signal.getsignal(signal.SIGTERM)
+    argv, own_stdin = sys.argv, sys.stdin
+    handlers = {number: signal.getsignal(number) for number in signals.SIGNALS}
     sys.argv = ["sentiment-lstm", *map(str, arguments)]
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
     code: object = None
@@ -57,7 +59,8 @@ def run_main(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
         code = end.code
     finally:
         sys.argv, sys.stdin = argv, own_stdin
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     assert isinstance(code, int)
     texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
     return Outcome(code, *texts)

@@ -14,6 +14,7 @@ BELOW_EXPERIMENT = {"errors", "files", "config", "data", "model", "training", "i
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
+    "signals": {"errors"},
     "config": {"errors"},
     "data": {"errors", "config"},
     "model": {"errors", "config"},
@@ -21,7 +22,10 @@ ALLOWED = {
     "inference": {"errors", "files", "config", "data", "model", "training"},
     "evaluation": BELOW_EXPERIMENT - {"evaluation"},
     "experiment": BELOW_EXPERIMENT | {"sentiment_lstm"},
-    "cli": BELOW_EXPERIMENT | {"sentiment_lstm", "experiment"},
+    "wiring": BELOW_EXPERIMENT | {"experiment"},
+    "resumption": BELOW_EXPERIMENT | {"experiment"},
+    "session": BELOW_EXPERIMENT | {"experiment", "resumption", "signals"},
+    "cli": BELOW_EXPERIMENT | {"sentiment_lstm", "signals", "experiment", "wiring", "resumption", "session"},
     "__init__": {"inference"},
     "__main__": {"cli"},
 }

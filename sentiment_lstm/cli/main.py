@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
-from sentiment_lstm import __version__
+from sentiment_lstm import __version__, signals
 from sentiment_lstm.cli import config, evaluate, predict, train
-from sentiment_lstm.errors import Interrupted, SentimentLSTMError
+from sentiment_lstm.errors import SentimentLSTMError
 
 app = typer.Typer(
     name="sentiment-lstm",
@@ -57,7 +55,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 data or run failure, 2 usage, 130 interrupted, 143 terminated."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.handle(second_leaves="RANK" not in os.environ)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for library in ("datasets", "huggingface_hub", "fsspec", "urllib3", "httpx", "httpx2", "matplotlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
@@ -74,10 +72,6 @@ def main() -> NoReturn:
         code = _report(error)
     _drop_unwritable_output()
     sys.exit(code)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Interrupted(signal.Signals(number))
 
 
 def _report(error: BaseException) -> int:

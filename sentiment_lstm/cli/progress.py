@@ -10,7 +10,7 @@ from tqdm import tqdm
 from sentiment_lstm.evaluation.report import format_table
 from sentiment_lstm.experiment import Experiment
 from sentiment_lstm.model.classifier import count_parameters
-from sentiment_lstm.training.trainer import EpochRecord, Progress
+from sentiment_lstm.training.progress import EpochRecord, Progress
 
 
 class QuietReporter:

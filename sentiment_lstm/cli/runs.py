@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +24,17 @@ def _check_device(device: str) -> str:
 
 
 Device = Annotated[str, typer.Option(callback=_check_device, help="auto, cpu, cuda or cuda:N.")]
+
+
+def program_name() -> str:
+    """Return how this program was called, as one would type it again."""
+    typed = Path(sys.argv[0])
+    if typed.name != "sentiment-lstm":
+        return f"{shlex.quote(sys.executable)} -m sentiment_lstm"
+    found = shutil.which("sentiment-lstm")
+    if found and typed.exists() and Path(found).samefile(typed):
+        return "sentiment-lstm"
+    return shlex.quote(str(typed))
 
 
 def resolve_run(run: str | None) -> Path:

@@ -5,24 +5,32 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_lstm.cli.runs import RUNS_FOLDER
+from sentiment_lstm.cli.runs import RUNS_FOLDER, program_name
 from sentiment_lstm.config import Config, find_recipe, load_config
-from sentiment_lstm.errors import UsageError
+from sentiment_lstm.errors import RunFailure, TrainingError, UsageError
+from sentiment_lstm.files import is_free, locked
 
 if TYPE_CHECKING:
     from sentiment_lstm.experiment import Experiment
+    from sentiment_lstm.session import Result
+
+logger = logging.getLogger(__name__)
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 def train(
-    config: Annotated[str, typer.Option(help="Recipe by name (see config list), or a YAML file.")] = "imdb",
+    run: Annotated[Path | None, typer.Argument(help="With --resume: the run; default: the newest under runs/.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="Recipe by name (see config list), or a YAML file; default: imdb.")
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="imdb, sample, a folder, or a CSV, TSV, JSONL, parquet file.")
     ] = None,
@@ -40,6 +48,14 @@ def train(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config>-<date>-<time>.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is in --output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN from its newest checkpoint.")] = False,
+    auto_batch: Annotated[
+        bool, typer.Option("--auto-batch", help="Out of memory: go on with batches in halves.")
+    ] = False,
+    overfit_batch: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="N", help="Learn N reviews by heart, to prove the wiring; keeps nothing."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before the first step, write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -60,54 +76,171 @@ def train(
         "training.max_seconds": None if max_time is None else parse_duration(max_time),
     }
     changes = {key: value for key, value in changes.items() if value is not None}
-    resolved = load_config(config, settings or [], changes).with_absolute_paths()
+    if auto_batch:
+        changes["training.auto_batch"] = True
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
-    name = find_recipe(config).stem
-    folder = output or _new_folder(name)
-    run_training(resolved, folder, force=force, dry_run=dry_run, quiet=quiet)
+    if resume:
+        if output is not None or force or dry_run or overfit_batch is not None:
+            raise UsageError("--resume goes on in the run's own folder: leave out --output, --force, --dry-run and "
+                             "--overfit-batch")  # fmt: skip
+        folder = resolve_resumable(run)
+        resolved = load_config(config or str(folder / "config.yaml"), settings or [], changes).with_absolute_paths()
+        run_training(resolved, folder, resume=True, quiet=quiet)
+        return
+    if run is not None:
+        raise UsageError(
+            f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
+        )
+    resolved = load_config(config or "imdb", settings or [], changes).with_absolute_paths()
+    if overfit_batch is not None:
+        overfit(resolved, overfit_batch)
+    elif dry_run:
+        show(resolved, quiet=quiet)
+    else:
+        folder = output or _new_folder(find_recipe(config or "imdb").stem)
+        run_training(resolved, folder, force=force, quiet=quiet)
 
 
-def run_training(config: Config, folder: Path, *, force: bool, dry_run: bool, quiet: bool) -> None:
-    """Prepare, show the table, train, and say what to do next."""
-    if not dry_run:
-        check_folder(folder, force)
-    from sentiment_lstm import experiment as experiments
+def show(config: Config, *, quiet: bool) -> None:
+    """Prepare everything and print the table, but train nothing."""
     from sentiment_lstm.cli.progress import QuietReporter, TerminalReporter
+    from sentiment_lstm.experiment import prepare_experiment
 
-    experiment = experiments.prepare_experiment(config)
-    reporter = QuietReporter() if quiet else TerminalReporter()
-    if dry_run:
-        reporter.on_start(experiment)
+    experiment = prepare_experiment(config)
+    (QuietReporter() if quiet else TerminalReporter()).on_start(experiment)
+
+
+def run_training(
+    config: Config, folder: Path, *, force: bool = False, resume: bool = False, quiet: bool = False
+) -> None:
+    """Prepare, show the table, train, and say what to do next. Under torchrun the first process alone speaks."""
+    if not is_main_process():
+        _train_in(folder, config, force=force, resume=resume, quiet=True)
         return
-    experiments.claim_folder(folder, force)
-    result = experiments.train(experiment, folder, reporter)
-    if quiet:
-        return
+    check_folder(folder)
+    with locked(folder):
+        if not resume:
+            check_free(folder, force)
+        outcome = _train_in(folder, config, force=force, resume=resume, quiet=quiet)
+        if not quiet:
+            _report(folder, *outcome)
+
+
+def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet: bool) -> tuple[Experiment, Result]:
+    from sentiment_lstm.cli.progress import QuietReporter, TerminalReporter
+    from sentiment_lstm.experiment import prepare_experiment
+    from sentiment_lstm.resumption import check_resumption, load_checkpoint
+    from sentiment_lstm.session import claim_folder
+    from sentiment_lstm.session import train as train_session
+
+    checkpoint = load_checkpoint(folder, config) if resume else None
+    experiment = prepare_experiment(config)
+    if checkpoint is not None:
+        check_resumption(checkpoint, experiment, folder)
+    elif resume:
+        logger.info("no checkpoint in %s yet: starting from the beginning", folder)
+    elif experiment.runtime.processes.is_main:
+        claim_folder(folder, force)
+    try:
+        result = train_session(experiment, folder, QuietReporter() if quiet else TerminalReporter(), checkpoint)
+    except (KeyboardInterrupt, RunFailure) as error:
+        can_go_on = config.training.keep_checkpoints and (folder / "config.yaml").is_file()
+        if can_go_on and not isinstance(error, TrainingError):  # which would only come again
+            error.args = (f"{error}; go on with: {resume_command(folder)}",)
+        raise
+    return experiment, result
+
+
+def _report(folder: Path, experiment: Experiment, result: Result) -> None:
     if result.best is not None:
         typer.echo(
             f"{result.stop_reason}; kept epoch {result.best.epoch}: "
             f"validation accuracy {result.best.validation_accuracy:.4f}, {result.seconds:.0f} s\n{folder}"
         )
-    if config.data.source == "sample":
+    if experiment.config.data.source == "sample":
         typer.echo(_first_lesson(experiment, folder))
     typer.echo(f"next: sentiment-lstm evaluate {folder}", err=True)
 
 
-def check_folder(folder: Path, force: bool) -> None:
-    """Refuse a folder in use, or one that cannot be made, before minutes are spent on reading data.
+def is_main_process() -> bool:
+    """Whether this is the one process, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def resume_command(folder: Path) -> str:
+    """Return what to type to go on with a run."""
+    processes = os.environ.get("LOCAL_WORLD_SIZE")
+    if processes is not None and "RANK" in os.environ:
+        program = f"torchrun --nproc-per-node {processes} -m sentiment_lstm"
+    else:
+        program = program_name()
+    return f"{program} train --resume {shlex.quote(str(folder))}"
+
+
+def resolve_resumable(run: Path | None) -> Path:
+    """Return the run folder to go on with: the one named, or the one under ``runs/`` that was written to last.
 
     Raises
     ------
     UsageError
-        Where it is not empty and ``force`` is not given, or it or a parent of it is no folder, or not writable.
+        Where there is none, or nothing to go on with.
+    """
+    if run is None:
+        configs = list(RUNS_FOLDER.glob("*/config.yaml"))
+        if not configs:
+            raise UsageError(f"no run under {RUNS_FOLDER}/ to resume: name a run folder")
+        run = max((path.parent for path in configs), key=lambda folder: folder.stat().st_mtime)
+        logger.info("resuming %s", run)
+    run = run.expanduser()
+    if not run.is_dir():
+        raise UsageError(f"no run at {run}: expected a folder written by sentiment-lstm train")
+    if not (run / "config.yaml").is_file():
+        raise UsageError(
+            f"{run} holds no run to resume (no config.yaml): it stopped before training began; train again"
+        )
+    return run
+
+
+def overfit(config: Config, number: int) -> None:
+    """Train on a few reviews until they are known by heart, and say whether that worked.
+
+    Raises
+    ------
+    TrainingError
+        Where it did not.
+    """
+    from sentiment_lstm.experiment import prepare_experiment
+    from sentiment_lstm.wiring import overfit_batch
+
+    report = overfit_batch(prepare_experiment(config), number, lambda line: typer.echo(line))
+    typer.echo(report)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before minutes are spent on reading data.
+
+    Raises
+    ------
+    UsageError
+        Where it or a parent of it is no folder, or not writable.
     """
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir():
         raise UsageError(f"{nearest} is a file: choose another --output")
     if not os.access(nearest, os.W_OK):
         raise UsageError(f"{nearest} is not writable: choose another --output")
-    if folder.is_dir() and any(folder.iterdir()) and not force:
+
+
+def check_free(folder: Path, force: bool) -> None:
+    """Refuse a folder that holds something, unless ``force`` allows to replace it.
+
+    Raises
+    ------
+    UsageError
+        Where it does.
+    """
+    if not force and not is_free(folder):
         raise UsageError(f"{folder} is not empty: choose another --output, or add --force to replace the run")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ def fingerprint(splits: dict[str, list[Review]]) -> str:
     """Hash the ids, texts and labels of the training and validation reviews: what a model has seen."""
     reviews = [*splits["train"], *splits["validation"]]
     return cache.key(part for review in reviews for part in (review.id, review.text, str(review.label)))
+
+
+def review_hashes(reviews: Sequence[Review]) -> np.ndarray:
+    """Return a (N,) int64 hash of each review's id, text and label: enough to say later which one has changed."""
+    parts = ("\0".join((review.id, review.text, str(review.label))) for review in reviews)
+    digests = (hashlib.blake2b(part.encode("utf-8", "surrogatepass"), digest_size=8).digest() for part in parts)
+    return np.frombuffer(bytearray().join(digests), dtype=np.int64)
 
 
 def tokenizer_for(reviews: Sequence[Review], config: TokenizerConfig) -> Tokenizer:

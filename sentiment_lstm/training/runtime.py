@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import functools
+import os
+import random
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sentiment_lstm.errors import UsageError
+from sentiment_lstm.training.processes import Processes, join_processes, started_by_torchrun
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,14 @@ class Runtime:
         bf16 is autocast: weights, optimiser and loss stay float32.
     note : str
         Why a wish was not granted, or empty.
+    processes : Processes
+        Those that train together, under torchrun.
     """
 
     device: torch.device
     precision: str
     note: str = ""
+    processes: Processes = field(default_factory=Processes)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context to run a forward pass in."""
@@ -44,7 +53,8 @@ class Runtime:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         count = torch.get_num_threads()
         threads = f", {count} thread{'s' if count > 1 else ''}" if self.device.type == "cpu" else ""
-        return f"{name}, {self.precision}{threads}"
+        processes = f", {self.processes.count} processes" if self.processes.count > 1 else ""
+        return f"{name}, {self.precision}{threads}{processes}"
 
 
 def build_runtime(device: str = "auto", precision: str = "auto", threads: int | None = None) -> Runtime:
@@ -57,20 +67,36 @@ def build_runtime(device: str = "auto", precision: str = "auto", threads: int | 
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"training.device is {device!r}, but this torch sees no CUDA device: use cpu or auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = torch.device(device)
+    chosen = _choose_device(device)
     if chosen.type == "cpu":
         keep_freed_memory()
-    if chosen.type == "cuda" and chosen.index is not None and chosen.index >= torch.cuda.device_count():
-        raise UsageError(f"training.device is {device!r}, but there are {torch.cuda.device_count()} CUDA devices")
     if precision == "fp32":
         return Runtime(chosen, "fp32")
     if has_bf16(chosen.type):
         return Runtime(chosen, "bf16")
     return Runtime(chosen, "fp32", "no bf16 on this processor: computing in fp32")
+
+
+def join_runtime(runtime: Runtime) -> Runtime:
+    """Return the runtime together with the other processes of torchrun, where torchrun started this one."""
+    if not started_by_torchrun():
+        return runtime
+    return dataclasses.replace(runtime, processes=join_processes(runtime.device))
+
+
+def _choose_device(device: str) -> torch.device:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"training.device is {device!r}, but this torch sees no CUDA device: use cpu or auto")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and started_by_torchrun():
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # a GPU for each process
+    chosen = torch.device(device)
+    if chosen.type == "cuda" and chosen.index is not None:
+        if chosen.index >= torch.cuda.device_count():
+            raise UsageError(f"training.device is {device!r}, but there are {torch.cuda.device_count()} CUDA devices")
+        torch.cuda.set_device(chosen)
+    return chosen
 
 
 def keep_freed_memory() -> None:
@@ -124,9 +150,44 @@ def _arm_features() -> str:
         return ""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the machine's or the GPU's, does not suffice."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        sign in message for sign in ("out of memory", "can't allocate memory", "could not create a memory object")
+    )
+
+
 def seed_everything(seed: int) -> None:
-    """Start torch's random state, from which weights and dropout follow. Batch order has a seed of its own."""
+    """Start every random generator: weights and dropout follow from torch's. Batch order has a seed of its own."""
     torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Return the state of every random generator of this process, as tensors."""
+    _, numbers, *rest = np.random.get_state()
+    _, integers, gauss = random.getstate()
+    state = {
+        "torch": torch.get_rng_state(),
+        "numpy": torch.tensor([*map(int, numbers), *rest], dtype=torch.float64),  # 32-bit integers fit exactly
+        "python": torch.tensor([*integers, gauss is not None, gauss or 0.0], dtype=torch.float64),
+    }
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Put every random generator back to where :func:`random_state` found it."""
+    torch.set_rng_state(state["torch"])
+    *numbers, position, has_gauss, cached = state["numpy"].tolist()
+    np.random.set_state(("MT19937", np.array(numbers, dtype=np.uint32), int(position), int(has_gauss), cached))
+    *integers, has_gauss, gauss = state["python"].tolist()
+    random.setstate((3, tuple(map(int, integers)), gauss if has_gauss else None))
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def matrix_rates(size: int = 2048, repeats: int = 3) -> tuple[float, float | None]:

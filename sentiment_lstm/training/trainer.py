@@ -1,14 +1,15 @@
 """The loop: forward, loss, ``loss.backward()``, clip, ``optimizer.step()``.
 
-The trainer knows no file and no screen: it yields one record an epoch and says which is the best so far.
+The trainer knows no file and no screen: it yields one record an epoch and says which is the best so far. Between two
+steps its state can be taken out and put into another (``training/state.py``), which goes on as if nothing had happened.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,60 +20,17 @@ from sentiment_lstm.data.batching import Batch, collate, plan_batches
 from sentiment_lstm.data.prepare import EncodedSplit
 from sentiment_lstm.errors import TrainingError
 from sentiment_lstm.model.classifier import SentimentClassifier, layer_of
-from sentiment_lstm.training.objectives import Objective
-from sentiment_lstm.training.runtime import Runtime
+from sentiment_lstm.training.objectives import Loss, Objective
+from sentiment_lstm.training.processes import SharedObjective
+from sentiment_lstm.training.progress import EpochRecord, Progress
+from sentiment_lstm.training.runtime import Runtime, is_out_of_memory
 from sentiment_lstm.training.schedules import schedule_factor
 from sentiment_lstm.training.scoring import compute_logits, loss_and_accuracy
+from sentiment_lstm.training.spikes import LossWatch
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class EpochRecord:
-    """One line of ``history.jsonl``. Losses are means over reviews, norms means over steps, times in seconds."""
-
-    epoch: int
-    steps: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    learning_rate: float
-    gradient_norm: float
-    gradient_norm_per_layer: dict[str, float]
-    clipped_share: float
-    training_seconds: float
-    validation_seconds: float
-    reviews_per_second: float
-    tokens_per_second: float
-    is_best: bool
-    stop_reason: str | None = None
-
-
-@dataclass
-class Progress:
-    """What has happened in the epoch under way: sums, from which every mean is exact."""
-
-    epoch: int
-    total_steps: int
-    steps: int = 0
-    reviews: int = 0
-    tokens: int = 0
-    loss_sum: float = 0.0
-    correct: int = 0
-    clipped_steps: int = 0
-    norm_sums: Tensor | None = None  # (layers + 1,) float64: each layer's, then the whole gradient's
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def loss(self) -> float:
-        return self.loss_sum / max(self.reviews, 1)
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / max(self.reviews, 1)
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started
+NAMED_REVIEWS = 5  # of a batch that is talked about
 
 
 def build_optimizer(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
@@ -101,6 +59,14 @@ class Trainer:
     runtime : Runtime
     train, validation : EncodedSplit
     on_step : called with the :class:`Progress` after each optimiser step, optional
+    on_scored : called with a number of validation reviews when they have been scored, optional
+
+    Attributes
+    ----------
+    progress : Progress
+        The epoch under way.
+    history : list of EpochRecord
+        The epochs that are done.
     """
 
     def __init__(
@@ -112,6 +78,7 @@ class Trainer:
         train: EncodedSplit,
         validation: EncodedSplit,
         on_step: Callable[[Progress], None] | None = None,
+        on_scored: Callable[[int], None] | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -120,69 +87,110 @@ class Trainer:
         self.train_split = train
         self.validation_split = validation
         self.on_step = on_step
+        self.on_scored = on_scored
         self.parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
         self.layers = layer_of(list(self.parameters))
         self.optimizer = build_optimizer(list(self.parameters.values()), config)
         self.lengths = [len(ids) for ids in train.token_ids]
+        self.processes = runtime.processes
+        self.shared = SharedObjective(objective, model) if self.processes.count > 1 else None
+        self.progress = Progress(epoch=1)
+        self.history: list[EpochRecord] = []
         self.steps_done = 0
         self.plateau_rate = 1.0  # reduce_on_plateau: what the schedule's factor is multiplied by
         self.best_score = (-math.inf, -math.inf)
         self.epochs_without_better = 0
-        self.started = math.nan
+        self.piece_tokens: int | None = None  # auto_batch: tokens that went through at once after memory ran out
+        self.loss_watch = LossWatch(chance=math.log(model.output.out_features))
+        self.seconds_before = 0.0  # of training, that interrupted processes spent
+        self.started = time.perf_counter()
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The best epoch so far by validation."""
+        return next((record for record in reversed(self.history) if record.is_best), None)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why there is nothing left to do, or ``None``."""
+        if self.history and self.history[-1].stop_reason is not None:
+            return self.history[-1].stop_reason
+        return f"all {self.config.epochs} epochs done" if self.progress.epoch > self.config.epochs else None
+
+    @property
+    def seconds(self) -> float:
+        """How long training has taken, interrupted processes included."""
+        return self.seconds_before + time.perf_counter() - self.started
 
     def fit(self) -> Iterator[EpochRecord]:
-        """Train; yield one record an epoch, until a stopping rule of the configuration is met.
+        """Train on from where :attr:`progress` is; yield one record an epoch, until a stopping rule is met.
 
         Raises
         ------
         TrainingError
-            On a non-finite loss or gradient, before it reaches the weights.
+            On a non-finite loss or gradient, before it reaches the weights; or where memory does not suffice.
         """
         self.started = time.perf_counter()
-        for epoch in range(1, self.config.epochs + 1):
-            progress = self._train_epoch(epoch)
-            record = self._finish_epoch(progress)
+        while self.stop_reason is None:
+            self._train_epoch()
+            record = self._finish_epoch()
+            self.history.append(record)
+            self.progress = Progress(self.progress.epoch + 1)
             yield record
-            if record.stop_reason is not None:
-                return
 
-    def train_step(self, batches: Sequence[Batch], progress: Progress) -> None:
-        """One optimiser step on the reviews of ``batches``, whose gradients add up to that of their mean loss."""
+    def train_step(self, group: Sequence[np.ndarray], progress: Progress) -> None:
+        """One optimiser step on the reviews whose indices are in ``group``, a list of batches."""
         rate = self._set_learning_rate(progress)
-        count = sum(len(batch) for batch in batches)
-        self.optimizer.zero_grad()
-        for batch in batches:
-            batch = batch.to(self.runtime.device)
-            with self.runtime.autocast():
-                loss = self.objective(self.model, batch, None)  # forward pass and loss
-            (loss.total / count).backward()  # gradients of the mean, added to those of the batches before
-            progress.loss_sum += float(loss.total.detach())
-            progress.correct += int(loss.parts["correct"])
-            progress.reviews += loss.count
-            progress.tokens += batch.num_tokens
+        loss = self._compute_gradient_within_memory(group, progress)
         norm = self._clip_gradient(progress)
-        if not (math.isfinite(norm) and math.isfinite(progress.loss_sum)):
+        if not (math.isfinite(norm) and math.isfinite(loss)):
             raise TrainingError(
-                f"the loss is not finite at step {self.steps_done + 1} (epoch {progress.epoch}, "
-                f"loss {progress.loss:.4g}, learning rate {rate:.3g}, gradient norm {norm:.4g}): "
+                f"the loss is not finite at step {self.steps_done + 1} (epoch {progress.epoch}, loss {loss:.4g}, "
+                f"learning rate {rate:.3g}, gradient norm {norm:.4g}; reviews {self._ids_of(group)}): "
                 "the step was not taken; lower training.learning_rate or training.gradient_clip"
             )
         self.optimizer.step()
         self.steps_done += 1
         progress.steps += 1
+        if self.loss_watch.is_spike(loss):
+            logger.warning(
+                "loss spike at step %d (epoch %d, step %d): %.4g; reviews %s",
+                self.steps_done, progress.epoch, progress.steps, loss, self._ids_of(group),
+            )  # fmt: skip
 
-    def _train_epoch(self, epoch: int) -> Progress:
+    def compute_gradient(self, group: Sequence[np.ndarray]) -> list[float]:
+        """Leave in ``.grad`` the gradient of the mean loss over the reviews of ``group``.
+
+        Returns
+        -------
+        list of float
+            The sums, over all processes, of loss, right answers, reviews and tokens.
+        """
+        count = sum(map(len, group)) / self.processes.count  # DistributedDataParallel takes the mean over processes
+        sums = np.zeros(4)
+        batches = self._collate(group)
+        self.optimizer.zero_grad()
+        for number, batch in enumerate(batches, start=1):
+            with self.runtime.autocast():
+                loss = self._forward(batch, is_last=number == len(batches))  # forward pass and loss
+            (loss.total / count).backward()  # gradients of the mean, added to those of the batches before
+            tokens = 0 if batch is None else batch.num_tokens
+            sums += [float(loss.total.detach()), float(loss.parts["correct"]), loss.count, tokens]
+        return self.processes.sum(sums.tolist())
+
+    def _train_epoch(self) -> None:
+        """Take the optimiser steps that are left of the epoch."""
         self.model.train()
-        groups = self._plan(epoch)
-        progress = Progress(epoch, total_steps=len(groups))
-        for group in groups:
-            split = self.train_split
-            self.train_step([collate(split.token_ids, indices, split.labels) for indices in group], progress)
+        progress = self.progress
+        progress.started = time.perf_counter()
+        groups = self._plan(progress.epoch)
+        progress.total_steps = len(groups)
+        for group in groups[progress.steps :]:
+            if progress.steps and self._out_of_time():
+                break
+            self.train_step(group, progress)
             if self.on_step is not None:
                 self.on_step(progress)
-            if self._out_of_time():
-                break
-        return progress
 
     def _plan(self, epoch: int) -> list[list[np.ndarray]]:
         """The epoch's optimiser steps, each a list of the batches whose gradients are added."""
@@ -191,11 +199,84 @@ class Trainer:
         size = config.accumulation_steps
         return [batches[start : start + size] for start in range(0, len(batches), size)]
 
+    def _collate(self, group: Sequence[np.ndarray]) -> list[Batch | None]:
+        """This process's share of a step, batch by batch; ``None`` for a batch of which it has no review."""
+        batches: list[Batch | None] = []
+        for indices in map(self.processes.share, group):
+            for piece in self._pieces(indices):
+                batch = collate(self.train_split.token_ids, piece, self.train_split.labels)
+                batches.append(batch.to(self.runtime.device))
+        return batches or [None]
+
+    def _pieces(self, indices: np.ndarray) -> list[np.ndarray]:
+        """A batch whole, or where memory has run out before, in pieces of at most ``piece_tokens``."""
+        if not len(indices):
+            return []
+        longest = max(max(self.lengths[index] for index in indices), 1)
+        rows = len(indices) if self.piece_tokens is None else max(self.piece_tokens // longest, 1)
+        return [indices[start : start + rows] for start in range(0, len(indices), rows)]
+
+    def _forward(self, batch: Batch | None, is_last: bool) -> Loss:
+        if self.shared is not None:
+            return self.shared(batch, is_last)
+        assert batch is not None
+        return self.objective(self.model, batch, None)
+
+    def _compute_gradient_within_memory(self, group: Sequence[np.ndarray], progress: Progress) -> float:
+        """:meth:`compute_gradient`, and again in halves while memory does not suffice; return the mean loss."""
+        while True:
+            try:
+                loss, correct, reviews, tokens = self.compute_gradient(group)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                problem = error.with_traceback(None)  # lets go of the tensors of the failed pass
+            else:
+                progress.loss_sum += loss
+                progress.correct += int(correct)
+                progress.reviews += int(reviews)
+                progress.tokens += int(tokens)
+                return loss / reviews
+            self._halve_pieces(group, problem)
+
+    def _halve_pieces(self, group: Sequence[np.ndarray], problem: BaseException) -> None:
+        """Let half as many tokens through at once.
+
+        Raises
+        ------
+        TrainingError
+            Where ``auto_batch`` is off, or a single review is too much.
+        """
+        self.optimizer.zero_grad()
+        if self.runtime.device.type == "cuda":
+            torch.cuda.empty_cache()
+        pieces = [piece for indices in group for piece in self._pieces(self.processes.share(indices))]
+        largest = max(pieces, key=lambda piece: len(piece) * max(self.lengths[index] for index in piece))
+        longest = max(max(self.lengths[index] for index in largest), 1)
+        tokens = len(largest) * longest
+        what = f"out of memory at step {self.steps_done + 1}: {len(largest)} reviews of up to {longest} tokens"
+        if not self.config.auto_batch or len(largest) == 1:
+            limit = self.config.batch_tokens
+            advice = "" if self.config.auto_batch else ", or add --auto-batch"
+            raise TrainingError(
+                f"{what}, {tokens:,} in all, at once: halve training.batch_tokens (to {max(tokens // 2, 1):,}; it is "
+                f"{limit:,}) or tokenizer.max_length{advice}"
+            ) from problem
+        self.piece_tokens = tokens // 2
+        logger.warning("%s: going on with at most %d tokens at once", what, self.piece_tokens)
+
+    def _ids_of(self, group: Sequence[np.ndarray]) -> str:
+        """The reviews of a step by their ids, the first few of them."""
+        indices = np.concatenate(group)
+        names = [self.train_split.reviews[index].id for index in indices[:NAMED_REVIEWS]]
+        more = len(indices) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
+
     def _set_learning_rate(self, progress: Progress) -> float:
         config = self.config
         epochs_done = progress.epoch - 1 + (progress.steps + 0.5) / progress.total_steps  # at the middle of the step
         factor = schedule_factor(config.schedule, epochs_done / config.epochs, config.warmup_share)
-        rate = config.learning_rate * factor * self.plateau_rate
+        rate = progress.learning_rate = config.learning_rate * factor * self.plateau_rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
@@ -208,9 +289,9 @@ class Trainer:
                 for names in self.layers.values()
             ]
         )
-        norms = torch.cat([norms, torch.linalg.vector_norm(norms)[None]]).double().cpu()
-        progress.norm_sums = norms if progress.norm_sums is None else progress.norm_sums + norms
-        norm = float(norms[-1])
+        values = torch.cat([norms, torch.linalg.vector_norm(norms)[None]]).tolist()
+        progress.norm_sums = [a + b for a, b in zip(progress.norm_sums or [0.0] * len(values), values, strict=True)]
+        norm: float = values[-1]
         limit = self.config.gradient_clip
         if limit is not None and norm > limit:
             progress.clipped_steps += 1
@@ -223,11 +304,20 @@ class Trainer:
         gradient = self.parameters[name].grad
         return torch.zeros((), device=self.runtime.device) if gradient is None else torch.linalg.vector_norm(gradient)
 
-    def _finish_epoch(self, progress: Progress) -> EpochRecord:
+    def _validate(self) -> tuple[float, float]:
+        """Return the loss and the accuracy on the validation reviews, of which each process scores its share."""
+        split = self.validation_split
+        own = self.processes.share(np.arange(len(split)))
+        logits = torch.zeros(len(split), self.model.output.out_features)
+        if len(own):
+            logits[own] = compute_logits(self.model, [split.token_ids[i] for i in own], self.runtime, self.on_scored)
+        return loss_and_accuracy(self.processes.sum_tensor(logits), split.labels)
+
+    def _finish_epoch(self) -> EpochRecord:
         """Validate, compare with the best so far, and decide whether to go on."""
+        progress = self.progress
         training_seconds = progress.seconds
-        logits = compute_logits(self.model, self.validation_split.token_ids, self.runtime)
-        loss, accuracy = loss_and_accuracy(logits, self.validation_split.labels)
+        loss, accuracy = self._validate()
         validation_seconds = progress.seconds - training_seconds
         is_best = (accuracy, -loss) > self.best_score
         if is_best:
@@ -235,10 +325,8 @@ class Trainer:
             self.epochs_without_better = 0
         else:
             self.epochs_without_better += 1
-        rate = self.optimizer.param_groups[0]["lr"]
         self._reduce_on_plateau()
-        assert progress.norm_sums is not None
-        norms = (progress.norm_sums / progress.steps).tolist()
+        norms = [total / progress.steps for total in progress.norm_sums]
         return EpochRecord(
             epoch=progress.epoch,
             steps=progress.steps,
@@ -246,7 +334,7 @@ class Trainer:
             train_accuracy=progress.accuracy,
             validation_loss=loss,
             validation_accuracy=accuracy,
-            learning_rate=rate,
+            learning_rate=progress.learning_rate,
             gradient_norm=norms[-1],
             gradient_norm_per_layer=dict(zip(self.layers, norms, strict=False)),
             clipped_share=progress.clipped_steps / progress.steps,
@@ -255,7 +343,7 @@ class Trainer:
             reviews_per_second=progress.reviews / training_seconds,
             tokens_per_second=progress.tokens / training_seconds,
             is_best=is_best,
-            stop_reason=self._stop_reason(progress),
+            stop_reason=self._stop_reason(),
         )
 
     def _reduce_on_plateau(self) -> None:
@@ -266,12 +354,12 @@ class Trainer:
 
     def _out_of_time(self) -> bool:
         limit = self.config.max_seconds
-        return limit is not None and time.perf_counter() - self.started >= limit
+        return limit is not None and self.processes.any(self.seconds >= limit)
 
-    def _stop_reason(self, progress: Progress) -> str | None:
-        config = self.config
-        if config.target_loss is not None and progress.loss <= config.target_loss:
-            return f"training loss {progress.loss:.4f} reached the target {config.target_loss:g}"
+    def _stop_reason(self) -> str | None:
+        config, loss = self.config, self.progress.loss
+        if config.target_loss is not None and loss <= config.target_loss:
+            return f"training loss {loss:.4f} reached the target {config.target_loss:g}"
         if self._out_of_time():
             return f"the time limit of {config.max_seconds:g} seconds is up"
         if config.patience is not None and self.epochs_without_better >= config.patience:

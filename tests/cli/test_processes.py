@@ -93,8 +93,10 @@ def test_ctrl_c_while_training_keeps_the_best_model(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == b""
-    assert err.startswith(b"error: interrupted: the model of epoch ")
-    assert err.endswith(f" is kept in {run}\n".encode())
+    assert err.startswith(b"error: interrupted after ")
+    assert err.endswith(
+        f" is kept in {run}; go on with: {sys.executable} -m sentiment_lstm train --resume {run}\n".encode()
+    )
     assert err.count(b"\n") == 1
     summary = json.loads((run / "metrics.json").read_text())
     assert summary["stop_reason"] == "interrupted"
@@ -121,7 +123,7 @@ def test_an_interruption_while_reading_data_leaves_no_folder(tmp_path: Path) -> 
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     os.close(writer)
-    assert (process.returncode, err) == (130, b"error: interrupted\n")
+    assert (process.returncode, err) == (130, b"error: interrupted by SIGINT\n")
     assert not (tmp_path / "run").exists()
 
 
