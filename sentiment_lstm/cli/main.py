@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sentiment_lstm import __version__, signals
-from sentiment_lstm.cli import config, evaluate, predict, train
+from sentiment_lstm.cli import config, data, evaluate, predict, train
 from sentiment_lstm.errors import SentimentLSTMError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
+app.add_typer(data.app, name="data")
 
 _debug = False
 

@@ -129,6 +129,7 @@ def run_training(
 
 def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet: bool) -> tuple[Experiment, Result]:
     from sentiment_lstm.cli.progress import QuietReporter, TerminalReporter
+    from sentiment_lstm.data.check import cheap_findings
     from sentiment_lstm.experiment import prepare_experiment
     from sentiment_lstm.resumption import check_resumption, load_checkpoint
     from sentiment_lstm.session import claim_folder
@@ -142,6 +143,8 @@ def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet:
         logger.info("no checkpoint in %s yet: starting from the beginning", folder)
     elif experiment.runtime.processes.is_main:
         claim_folder(folder, force)
+        for finding in cheap_findings(experiment.splits):
+            logger.warning("%s", finding.line)
     try:
         result = train_session(experiment, folder, QuietReporter() if quiet else TerminalReporter(), checkpoint)
     except (KeyboardInterrupt, RunFailure) as error:

@@ -369,3 +369,13 @@ def test_settings_are_repeatable_and_kept(cli: Callable[..., Outcome], tmp_path:
     assert cli(*command) == Outcome(0, "", "")
     saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert (saved["training"]["batch_size"], saved["model"]["hidden_dim"]) == (9, 8)
+
+
+def test_what_is_cheap_to_find_is_warned_of_in_a_line_each(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    write_csv(tmp_path / "reviews.csv", [*review_rows(40), *review_rows(8), "a good film 1,no"])
+    command = ("train", "--config", "sample", "--data", "reviews.csv", "--epochs", "1")
+    outcome = cli(*command, "--output", "run")
+    assert outcome.code == 0
+    assert "repeat an earlier one" in outcome.err
+    assert "1 text has different labels in different rows" in outcome.err
+    assert cli(*command, "--quiet", "--output", "quiet").err == ""
