@@ -145,5 +145,10 @@ def _owner(path: Path) -> str:
 
 
 def is_free(folder: Path) -> bool:
-    """Whether a folder is missing, or holds nothing but the lock."""
-    return not folder.is_dir() or all(path.name == LOCK for path in folder.iterdir())
+    """Whether a folder is missing, or holds nothing but the lock and what a killed process left half written."""
+    return not folder.is_dir() or all(path.name == LOCK or is_stray(path) for path in folder.iterdir())
+
+
+def is_stray(path: Path) -> bool:
+    """Whether a file has the temporary name of one that was never written to its end."""
+    return path.name.startswith(".") and path.suffix == ".tmp"

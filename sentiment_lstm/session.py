@@ -224,8 +224,8 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: 
 
 def _tidy(folder: Path, trainer: Trainer) -> None:
     """Remove what a killed process left half done, and make ``history.jsonl`` say what the checkpoint says."""
-    for stray in folder.glob(".*.tmp"):
-        stray.unlink(missing_ok=True)
+    for path in filter(files.is_stray, folder.iterdir()):
+        path.unlink(missing_ok=True)
     if trainer.history:
         lines = "".join(files.json_line(asdict(record)) for record in trainer.history)
         files.write_file(folder / archive.HISTORY, lines.encode())
