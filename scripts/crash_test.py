@@ -49,6 +49,7 @@ for setting in (
 STAGES = ("before training", "step", "validation", "save, before fsync", "save, before rename", "save, after rename")
 BEFORE, STEP, VALIDATION, FSYNC, RENAME, RENAMED = range(len(STAGES))
 SLEEP_SECONDS = 0.002
+VALIDATION_SECONDS = 0.04  # so few reviews are scored in no time
 RESUME_KILLED_TOO = 1 / 3  # of the resumes
 KILLED_BEFORE = 0.1  # of all; the rest are killed at a moment drawn evenly from the time that training takes
 
@@ -102,7 +103,8 @@ class Run:
 
         os.fsync, os.replace = slow_fsync, slow_replace  # type: ignore[assignment]
         Trainer.train_step = self._marked(STEP, Trainer.train_step)  # type: ignore[method-assign]
-        Trainer._validate = self._marked(VALIDATION, Trainer._validate)  # type: ignore[method-assign]
+        validate = self._marked(VALIDATION, Trainer._validate)
+        Trainer._validate = lambda trainer: (validate(trainer), time.sleep(VALIDATION_SECONDS))[0]  # type: ignore[method-assign, assignment, return-value]
         experiment.matrix_rates = lambda: (1.0, None)  # two seconds that have nothing to do with it
 
     def _pause(self, stage: int) -> None:
