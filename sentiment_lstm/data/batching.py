@@ -43,6 +43,11 @@ class Batch:
         """Tokens without the padding."""
         return int(self.lengths.sum())
 
+    def rows(self, start: int, end: int | None) -> Batch:
+        """Return the batch of some of the rows."""
+        labels = None if self.labels is None else self.labels[start:end]
+        return Batch(self.token_ids[start:end], self.lengths[start:end], labels, self.indices[start:end])
+
     def to(self, device: torch.device) -> Batch:
         """Return the batch with its tensors on a device."""
         if device.type == "cpu":

@@ -89,7 +89,7 @@ class Checkpoints:
             remove(folder)  # half a checkpoint, or a damaged one that was passed over
         contents = {
             TENSORS: save_safetensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}),
-            VALUES: json.dumps({"format": FORMAT, **values}, indent=1, ensure_ascii=False).encode(),
+            VALUES: json.dumps({"format": FORMAT, **values}, ensure_ascii=False).encode(),
         }
         try:
             for name, content in contents.items():

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sentiment_lstm.data.batching import iter_batches
+from sentiment_lstm.data.batching import Batch, iter_batches
+from sentiment_lstm.errors import RunFailure
 from sentiment_lstm.model.classifier import SentimentClassifier
-from sentiment_lstm.training.runtime import Runtime
+from sentiment_lstm.training.runtime import Runtime, is_out_of_memory
 
 SCORING_BATCH_SIZE = 256
 SCORING_BATCH_TOKENS = 65_536
@@ -39,9 +40,7 @@ def compute_logits(
     logits: Tensor | None = None
     try:
         for batch in iter_batches(token_ids, None, SCORING_BATCH_SIZE, SCORING_BATCH_TOKENS):
-            batch = batch.to(runtime.device)
-            with runtime.autocast():
-                answers = model(batch.token_ids, batch.lengths).cpu()
+            answers = _score(model, batch, runtime)
             if logits is None:
                 logits = torch.empty(len(token_ids), answers.shape[1])
             logits[torch.from_numpy(batch.indices)] = answers
@@ -51,6 +50,24 @@ def compute_logits(
         model.train(was_training)
     assert logits is not None, "no reviews to score"
     return logits
+
+
+def _score(model: SentimentClassifier, batch: Batch, runtime: Runtime) -> Tensor:
+    """The logits of a batch; of its halves one by one, which are the same, where memory does not suffice for all."""
+    try:
+        moved = batch.to(runtime.device)
+        with runtime.autocast():
+            return model(moved.token_ids, moved.lengths).cpu()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(batch) == 1:
+            raise RunFailure(
+                f"out of memory: a text of {batch.num_tokens:,} tokens is too long for this machine: "
+                "use a model with a smaller tokenizer.max_length, or another --device"
+            ) from error
+    middle = len(batch) // 2
+    return torch.cat([_score(model, part, runtime) for part in (batch.rows(0, middle), batch.rows(middle, None))])
 
 
 def loss_and_accuracy(logits: Tensor, labels: np.ndarray) -> tuple[float, float]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from test_trainer import build_trainer, weights_of
+from test_trainer import RUNTIME, build_trainer, weights_of
 
 from sentiment_lstm.data.batching import Batch
-from sentiment_lstm.errors import TrainingError
+from sentiment_lstm.errors import RunFailure, TrainingError
 from sentiment_lstm.training.objectives import Loss, Objective
 from sentiment_lstm.training.runtime import is_out_of_memory
+from sentiment_lstm.training.scoring import compute_logits
 
 ERRORS = [
     MemoryError("16 GB"),
@@ -77,3 +78,31 @@ def test_other_errors_are_left_as_they_are() -> None:
     with pytest.raises(RuntimeError, match="shapes differ"):
         list(trainer.fit())
     assert not is_out_of_memory(ValueError("no"))
+
+
+def test_scoring_goes_on_in_halves_with_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = build_trainer()
+    token_ids = trainer.train_split.token_ids
+    whole = compute_logits(trainer.model, token_ids, RUNTIME)
+    forward, sizes = trainer.model.forward, []
+
+    def small(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        if ids.numel() > 100:
+            raise MemoryError
+        sizes.append(len(ids))
+        return forward(ids, lengths)
+
+    monkeypatch.setattr(trainer.model, "forward", small)
+    torch.testing.assert_close(compute_logits(trainer.model, token_ids, RUNTIME), whole, atol=1e-6, rtol=0)
+    assert sizes == [10] * 8
+
+
+def test_a_text_too_long_to_score_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = build_trainer()
+
+    def none(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(trainer.model, "forward", none)
+    with pytest.raises(RunFailure, match=r"a text of \d tokens is too long for this machine"):
+        compute_logits(trainer.model, trainer.train_split.token_ids, RUNTIME)
