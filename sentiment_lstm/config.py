@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sentiment_lstm.errors import ConfigError, UsageError, did_you_mean
 
 NAMED_SOURCES = ("imdb", "sample")
+SHOWN_CHARACTERS = 200  # of a wrong value in a message
+SHOWN_FAULTS = 20
 
 
 class Section(BaseModel):
@@ -258,7 +260,9 @@ def load_config(name_or_path: str, overrides: Iterable[str] = (), changes: Mappi
     path = find_recipe(name_or_path)
     try:
         values = yaml.safe_load(read_recipe(path))
-    except yaml.YAMLError as error:
+    except Exception as error:  # for a date or a number that is none, and for deep nests, yaml raises what Python does
+        if isinstance(error, UsageError):
+            raise
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or error
@@ -280,11 +284,11 @@ def _parse_override(override: str) -> tuple[str, Any]:
     """Split ``section.key=value``; the value is read as YAML."""
     key, equals, text = override.partition("=")
     if not equals or key.count(".") != 1:
-        raise ConfigError(f"--set {override!r} is not section.key=value, for example training.epochs=3")
+        raise ConfigError(f"--set {shortened(override)} is not section.key=value, for example training.epochs=3")
     try:
         return key.strip(), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: {text!r} is not a YAML value") from error
+    except Exception as error:
+        raise ConfigError(f"--set {shortened(override)}: {shortened(text)} is not a YAML value") from error
 
 
 def validate_config(values: dict[str, Any], where: str) -> Config:
@@ -298,8 +302,9 @@ def validate_config(values: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(_describe_fault(fault) for fault in error.errors())
-        raise ConfigError(f"{where}: {faults}") from None
+        faults = [_describe_fault(fault) for fault in error.errors()[:SHOWN_FAULTS]]
+        more = f"; and {error.error_count() - SHOWN_FAULTS} more" if error.error_count() > SHOWN_FAULTS else ""
+        raise ConfigError(f"{where}: {'; '.join(faults)}{more}") from None
 
 
 def _describe_fault(fault: Any) -> str:
@@ -308,11 +313,20 @@ def _describe_fault(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
         nearest = did_you_mean(location[-1], known) or f" (known keys: {', '.join(known)})"
-        return f"unknown key {key!r}{nearest}"
+        return f"unknown key {shortened(key)}{nearest}"
     problem = fault["msg"].removeprefix("Value error, ")
     value = fault["input"]
-    shown = f", not {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else ""
+    shown = f", not {shortened(value)}" if isinstance(value, (str, int, float, bool, type(None))) else ""
     return f"{key}: {problem[0].lower()}{problem[1:]}{shown}"
+
+
+def shortened(value: Any) -> str:
+    """Return a value as Python writes it, or the start of it: no message is longer than a few lines of a terminal."""
+    try:
+        written = repr(value)
+    except ValueError:  # a whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return written if len(written) <= SHOWN_CHARACTERS else f"{written[:SHOWN_CHARACTERS]}…"
 
 
 def _known_keys(section: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 
 from sentiment_lstm.cli.runs import Device, resolve_run
 from sentiment_lstm.config import validate_config
-from sentiment_lstm.errors import UsageError
+from sentiment_lstm.errors import ArchiveError, UsageError
 
 
 def evaluate(
@@ -44,6 +44,8 @@ def evaluate(
     from sentiment_lstm.training.runtime import build_runtime
 
     archive = load_archive(folder)
+    if (folder / "evaluation").is_symlink():  # a run from elsewhere must not make the program write elsewhere
+        raise ArchiveError(f"{folder / 'evaluation'} leads out of the run folder: remove that link")
     other = None
     if data is not None:
         values = {"source": data, "text_column": text_column, "label_column": label_column}

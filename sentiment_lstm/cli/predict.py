@@ -79,7 +79,7 @@ def _format(prediction: Prediction, output_format: str) -> str:
     if output_format == "csv":
         probabilities = [f"{value:.6f}" for value in prediction.probabilities.values()]
         return _csv_line([prediction.text, prediction.label, f"{prediction.score:.6f}", *probabilities])
-    return f"{prediction.label}  {prediction.score:.3f}  {_on_one_line(prediction.text)}"
+    return f"{_on_one_line(prediction.label)}  {prediction.score:.3f}  {_on_one_line(prediction.text)}"
 
 
 def _rounded(prediction: Prediction) -> dict[str, Any]:

@@ -6,14 +6,15 @@ Files are parsed by the `datasets` builders, never by hand. What they cache is k
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
+import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentiment_lstm.data import cache
+from sentiment_lstm.data import cache, guards
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.errors import DataError, SentimentLSTMError, UsageError, did_you_mean
 
@@ -25,6 +26,7 @@ TEXT_COLUMNS = ("text", "review", "sentence", "content", "comment", "body", "mes
 LABEL_COLUMNS = ("label", "sentiment", "class", "category", "target", "polarity", "rating", "stars", "score")
 TEXT_KINDS = ("string", "large_string", "null")  # how the names of the column types that will do begin
 LABEL_KINDS = (*TEXT_KINDS, "int", "uint", "bool", "float")
+SHOWN_COLUMNS = 20  # named in a message
 LABEL_ALIASES = {"neg": "negative", "pos": "positive"}  # the names that IMDB's folders and hub features use
 
 
@@ -47,43 +49,66 @@ def parse_files(paths: list[Path]) -> Dataset:
     builder = BUILDERS[paths[0].suffix.lower()]
     digest = hashlib.sha256(builder.encode())
     for path in paths:
+        guards.check_file(path)
         digest.update(path.suffix.encode() + _sha256_of_file(path, is_text=builder != "parquet"))
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    folder = cache.tables_folder(digest.hexdigest()[:32])
+    is_new = not folder.exists()
     try:
-        options = _csv_options(paths[0], datasets) if builder == "csv" else {}
+        for path in paths if is_new else []:
+            guards.check_table(path, builder)
         return datasets.load_dataset(
             builder,
             data_files={"train": [str(path) for path in paths]},
             split="train",
-            cache_dir=str(cache.tables_folder(digest.hexdigest()[:32])),
-            **options,
+            cache_dir=str(folder),
+            **_options(paths[0], builder, datasets),
         )
-    except SentimentLSTMError:
-        raise
-    except Exception as error:  # each builder raises its parser's own errors, some of them wrapped
+    except BaseException as error:  # each builder raises its parser's own errors, some of them wrapped
+        if is_new:  # a refused or interrupted file leaves nothing
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, SentimentLSTMError) or not isinstance(error, Exception):
+            raise
         for path in paths if len(paths) > 1 else []:
             parse_files([path])  # says which file is at fault, where one is
-        cause = error.__cause__ or error
-        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        if any(sign in reason for sign in ("no data", "No columns", "BatchSize must be greater than 0")):
-            raise DataError(f"{paths[0]} is empty: expected a table with a text and a label column") from error
-        if builder == "json":
-            reason = _first_bad_line(paths[0]) or reason
-        where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        raise DataError(f"{where} cannot be read as {paths[0].suffix[1:].upper()}: {reason}") from error
+        raise _unreadable(paths, error) from error
 
 
-def _first_bad_line(path: Path) -> str | None:
-    """Which line of a JSON-lines file is not an object, and why: the builder's own message names a row of a block."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                if line.strip() and not isinstance(json.loads(line), dict):
-                    return f'line {number} is not an object such as {{"text": "...", "label": "..."}}'
-            except (ValueError, RecursionError) as error:
-                return f"line {number}: {error}"
-    return None
+def _unreadable(paths: list[Path], error: Exception) -> DataError:
+    cause = error.__cause__ or error
+    reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    if any(sign in reason for sign in ("no data", "No columns", "BatchSize must be greater than 0")):
+        return DataError(f"{paths[0]} is empty: expected a table with a text and a label column")
+    where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    return DataError(f"{where} cannot be read as {paths[0].suffix[1:].upper()}: {reason}")
+
+
+def _options(path: Path, builder: str, datasets: Any) -> dict[str, Any]:
+    """Return what the builder has to be told besides the files."""
+    if builder == "csv":
+        return _csv_options(path, datasets)
+    if builder == "parquet":
+        return {"features": _parquet_features(path, datasets)}
+    return {}
+
+
+def _parquet_features(path: Path, datasets: Any) -> Any:
+    """The columns as they are stored, and the names of labels. A file can also name columns of pictures and sounds,
+    which the library would open at whatever path or address their entries say.
+    """
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(path)
+    stored = datasets.Features.from_arrow_schema(schema.remove_metadata())
+    try:
+        described = datasets.Features.from_arrow_schema(schema)
+    except Exception:  # a description that is damaged says nothing
+        return stored
+    for name, feature in described.items():
+        if isinstance(feature, datasets.ClassLabel):
+            stored[name] = feature
+    return stored
 
 
 def _csv_options(path: Path, datasets: Any) -> dict[str, Any]:
@@ -110,7 +135,7 @@ def _sha256_of_file(path: Path, is_text: bool) -> bytes:
                 raise DataError(f"{path} is empty: expected a table with a text and a label column")
             if not is_text:
                 return hashlib.file_digest(lines, "sha256").digest()
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(guards.iter_lines(lines, str(path)), start=1):
                 digest.update(line)
                 if not line.isascii():
                     _decode(line, f"{path}, line {number}")
@@ -122,6 +147,10 @@ def _sha256_of_file(path: Path, is_text: bool) -> bytes:
 def read_utf8(path: Path) -> str:
     """Return the text of a file; a ``UsageError`` or ``DataError`` where it cannot be opened or is not UTF-8."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"{path} is no plain file: write its content to one first")
+        if path.stat().st_size > guards.LONGEST_LINE:
+            raise DataError(f"{path} is longer than {guards.LONGEST_LINE >> 20} MiB: a text must be shorter")
         return _decode(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
@@ -154,7 +183,8 @@ def choose_columns(
     check_columns(columns, str(source), text_column, label_column)
     if len(columns) < 2:
         raise DataError(
-            f"{source} has one column ({columns[0]}): expected a text and a label column, separated as its name says"
+            f"{source} has one column ({listed(columns)}): expected a text and a label column, "
+            "separated as its name says"
         )
     text = text_column or _guess_text(table, exclude=label_column)
     label = label_column or _guess_label(table, exclude=text)
@@ -163,11 +193,17 @@ def choose_columns(
         if not kind.startswith(kinds):
             raise DataError(
                 f"column {column!r} of {source} holds {kind}, expected {expected}: "
-                f"choose with --text-column and --label-column (columns: {', '.join(columns)})"
+                f"choose with --text-column and --label-column (columns: {listed(columns)})"
             )
     if text_column is None or label_column is None:
         notes.append(f"text column {text!r}, label column {label!r} (guessed; --text-column, --label-column)")
     return text, label
+
+
+def listed(columns: Iterable[str]) -> str:
+    """Return the names of columns for a message, as many as a line can hold."""
+    names = [f"{name[:40]}…" if len(name) > 41 else name for name in columns]
+    return ", ".join(names[:SHOWN_COLUMNS]) + (f" and {len(names) - SHOWN_COLUMNS} more" * (len(names) > SHOWN_COLUMNS))
 
 
 def check_columns(columns: Sequence[str], source: str, text_column: str | None, label_column: str | None) -> None:
@@ -175,7 +211,7 @@ def check_columns(columns: Sequence[str], source: str, text_column: str | None, 
     for option, column in (("--text-column", text_column), ("--label-column", label_column)):
         if column is not None and column not in columns:
             raise UsageError(
-                f"{option} {column!r} is not in {source}{did_you_mean(column, columns)} (columns: {', '.join(columns)})"
+                f"{option} {column!r} is not in {source}{did_you_mean(column, columns)} (columns: {listed(columns)})"
             )
     if text_column is not None and text_column == label_column:
         raise UsageError(f"--text-column and --label-column are both {text_column!r}: text and label need their own")
@@ -192,8 +228,8 @@ def _guess_text(table: Dataset, exclude: str | None) -> str:
     columns = [column for column in table.column_names if column != exclude]
     if usual := column_named(columns, TEXT_COLUMNS):
         return usual
-    head = table[:200]
-    return max(columns, key=lambda column: sum(len(str(value)) for value in head[column]))
+    head = table.data.slice(0, 200)  # as stored: never decoded
+    return max(columns, key=lambda column: sum(len(str(value)) for value in head.column(column).to_pylist()))
 
 
 def _guess_label(table: Dataset, exclude: str) -> str:
@@ -201,8 +237,8 @@ def _guess_label(table: Dataset, exclude: str) -> str:
     columns = [column for column in table.column_names if column != exclude]
     if usual := column_named(columns, LABEL_COLUMNS):
         return usual
-    head = table[:1000]
-    distinct = {column: len({str(value) for value in head[column]}) for column in columns}
+    head = table.data.slice(0, 1000)
+    distinct = {column: len({str(value) for value in head.column(column).to_pylist()}) for column in columns}
     return min(columns, key=lambda column: (distinct[column] < 2, distinct[column]))
 
 

@@ -15,9 +15,10 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -48,6 +49,12 @@ _BASIC_ENGLISH = [
 _CASED = r"[\p{Cased}&&[^\p{Case_Ignorable}]]"
 _FINAL_SIGMA = Regex(rf"{_CASED}\p{{Case_Ignorable}}*\KΣ(?!\p{{Case_Ignorable}}*+{_CASED})")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half of a UTF-16 pair: no character, and the library cannot take it
+
+PIECE_CHARACTERS = 200_000  # encoded at a time: Ctrl-C is heard between two pieces, which take a tenth of a second each
+# Before a single space nothing that either kind does reaches across; "<br />" is the one thing with a space inside.
+_SEAM = re.compile(r"(?<=\S) (?=[^\s/])")
+LONGEST_WORD = 100  # characters; learning the merges of a word takes time as the square of its length; IMDB's has 77
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 
 
 def basic_english(text: str) -> list[str]:
@@ -102,7 +109,7 @@ class Tokenizer:
         encoding = self._backend.encode(_without_surrogates(text))
         return Encoding(_as_token_ids(encoding.ids), encoding.offsets)
 
-    def encode_batch(self, texts: Sequence[str], chunk_size: int = 1000) -> list[np.ndarray]:
+    def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Encode many texts on all cores, without offsets.
 
         Returns
@@ -111,9 +118,13 @@ class Tokenizer:
             One a text, in order.
         """
         encoded: list[np.ndarray] = []
-        for start in range(0, len(texts), chunk_size):  # the library's own result is twenty times as large as the ids
-            chunk = [_without_surrogates(text) for text in texts[start : start + chunk_size]]
-            encoded += [_as_token_ids(encoding.ids) for encoding in self._backend.encode_batch_fast(chunk)]
+        for chunk in _chunks(texts):  # the library's own result is twenty times as large as the ids
+            pieces = [piece for text in chunk for piece in _pieces(text)]
+            if len(pieces) == len(chunk):
+                encoded += [_as_token_ids(found.ids) for found in self._backend.encode_batch_fast(pieces)]
+            else:  # one text longer than a piece, which is always alone
+                ids = [_as_token_ids(self._backend.encode_batch_fast([piece])[0].ids) for piece in pieces]
+                encoded.append(np.concatenate(ids))
         return encoded
 
     def to_bytes(self) -> bytes:
@@ -127,15 +138,45 @@ class Tokenizer:
         Raises
         ------
         ValueError
-            Where it is damaged, or has other ids for ``<pad>`` and ``<unk>``.
+            Where it is damaged, or does anything else than the two kinds do.
         """
         try:
-            backend = tokenizers.Tokenizer.from_str(content.decode())
-        except Exception as error:  # the library raises bare Exception for a file it cannot parse
+            settings = json.loads(content)
+        except RecursionError as error:
+            raise ValueError("not a tokenizer.json of the tokenizers library: it is nested too deeply") from error
+        except ValueError as error:
             raise ValueError(f"not a tokenizer.json of the tokenizers library: {error}") from error
-        if (backend.token_to_id(PAD), backend.token_to_id(UNK)) != (PAD_ID, UNK_ID):
-            raise ValueError(f"not made by sentiment-lstm: {PAD} must have id {PAD_ID} and {UNK} id {UNK_ID}")
-        return cls(backend)
+        _check_settings(settings)
+        try:
+            return cls(tokenizers.Tokenizer.from_str(content.decode()))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a bare Exception for what the library cannot parse, and worse for a panic
+            raise ValueError(f"not a tokenizer.json of the tokenizers library: {error}") from error
+
+
+def _check_settings(settings: Any) -> None:
+    """Refuse a ``tokenizer.json`` that is not as this module writes one, its vocabulary aside.
+
+    The library's format can name patterns that take forever and steps that this program never takes.
+    """
+    model = settings.get("model") if isinstance(settings, dict) else None
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(model, dict) or not isinstance(vocabulary, dict):
+        raise ValueError("not a tokenizer.json of the tokenizers library: it has no vocabulary")
+    if (vocabulary.get(PAD), vocabulary.get(UNK)) != (PAD_ID, UNK_ID):
+        raise ValueError(f"not made by sentiment-lstm: {PAD} must have id {PAD_ID} and {UNK} id {UNK_ID}")
+    ids = set(vocabulary.values()) if all(type(index) is int for index in vocabulary.values()) else set()
+    if ids != set(range(len(vocabulary))):
+        raise ValueError("not made by sentiment-lstm: the ids of its words must be 0, 1, 2 and so on")
+    own = {**settings, "model": {name: value for name, value in model.items() if name not in ("vocab", "merges")}}
+    for backend in (_basic_english_backend({UNK: UNK_ID}), _bpe_backend()):
+        expected = json.loads(backend.to_str())
+        for learned in ("vocab", "merges"):
+            expected["model"].pop(learned, None)
+        if own == expected:
+            return
+    raise ValueError("not made by sentiment-lstm: it has other steps than basic_english and bpe have")
 
 
 def build_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
@@ -182,7 +223,10 @@ def truncate(token_ids: np.ndarray, max_length: int, truncation: str) -> np.ndar
 
 def _train_basic_english(texts: Iterable[str], config: TokenizerConfig) -> tokenizers.Tokenizer:
     tokens = chain.from_iterable(basic_english(_without_surrogates(text)) for text in texts)
-    vocabulary = build_vocabulary(tokens, config.min_frequency, config.max_size)
+    return _basic_english_backend(build_vocabulary(tokens, config.min_frequency, config.max_size))
+
+
+def _basic_english_backend(vocabulary: dict[str, int]) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     # The same steps as basic_english(), in a form that keeps each token's place in the text.
     backend.normalizer = normalizers.Sequence(
@@ -198,10 +242,7 @@ def _train_basic_english(texts: Iterable[str], config: TokenizerConfig) -> token
 
 
 def _train_bpe(texts: Iterable[str], config: TokenizerConfig) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(models.BPE())
-    backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace("<br />", " ")])
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    backend.decoder = decoders.ByteLevel()
+    backend = _bpe_backend()
     trainer = trainers.BpeTrainer(
         vocab_size=config.max_size,
         min_frequency=config.min_frequency,
@@ -209,11 +250,43 @@ def _train_bpe(texts: Iterable[str], config: TokenizerConfig) -> tokenizers.Toke
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    backend.train_from_iterator((_without_surrogates(text) for text in texts), trainer)
+    readable = (_LONG_WORD.sub(r"\g<0> ", _without_surrogates(text)) for text in texts)
+    backend.train_from_iterator(readable, trainer)
     # The trainer registers <pad> and <unk> as added tokens, which a review could then spell out. Only the ids stay.
     settings = json.loads(backend.to_str())
     settings["added_tokens"] = []
     return tokenizers.Tokenizer.from_str(json.dumps(settings))
+
+
+def _bpe_backend() -> tokenizers.Tokenizer:
+    backend = tokenizers.Tokenizer(models.BPE())
+    backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace("<br />", " ")])
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the texts, without surrogates, in lists of about ``PIECE_CHARACTERS``; a longer text is alone."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        if chunk and characters + len(text) > PIECE_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(_without_surrogates(text))
+        characters += len(text)
+    if chunk:
+        yield chunk
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield a text in pieces of at least ``PIECE_CHARACTERS``, cut where that changes no token."""
+    start = 0
+    while len(text) - start > PIECE_CHARACTERS and (seam := _SEAM.search(text, start + PIECE_CHARACTERS)):
+        yield text[start : seam.start()]
+        start = seam.start()
+    yield text[start:]
 
 
 def _without_surrogates(text: str) -> str:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sentiment_lstm.data import guards
 from sentiment_lstm.errors import DataError, UsageError
+
+LONGEST_LINE = 2**20  # bytes; a word and 4,096 numbers have a tenth of them
 
 
 def load_vectors(path: Path, tokens: Sequence[str], dim: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,8 +42,9 @@ def load_vectors(path: Path, tokens: Sequence[str], dim: int) -> tuple[np.ndarra
     vectors = np.zeros((len(tokens), dim), dtype=np.float32)
     found = np.zeros(len(tokens), dtype=bool)
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
+        with path.open("rb") as file:
+            for number, content in enumerate(guards.iter_lines(file, str(path), LONGEST_LINE), start=1):
+                line = content.decode(errors="replace")
                 word, *numbers = line.rstrip(" \r\n").rsplit(" ", dim)  # GloVe has words with spaces in them
                 if number == 1:
                     _check_dim(line.split(), dim, path)
@@ -59,7 +63,7 @@ def load_vectors(path: Path, tokens: Sequence[str], dim: int) -> tuple[np.ndarra
 
 def _check_dim(first_line: Sequence[str], dim: int, path: Path) -> None:
     """Read the size from word2vec's header, whose second number it is, or else from the first word's numbers."""
-    is_header = len(first_line) == 2 and first_line[1].isdigit()
+    is_header = len(first_line) == 2 and first_line[1].isdecimal() and len(first_line[1]) < 10
     found = int(first_line[1]) if is_header else len(first_line) - 1
     if found != dim and first_line:
         raise UsageError(

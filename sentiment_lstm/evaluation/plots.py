@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,18 @@ import matplotlib
 import numpy as np
 
 from sentiment_lstm.evaluation.metrics import Metrics
+from sentiment_lstm.files import write_file
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+matplotlib.rcParams["text.parse_math"] = False  # a label or a file may well be named $1.csv
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#888888"
 DPI = 150
+LARGEST_INCHES = 40  # of a picture's side; hundreds of classes would need more pixels than there can be
 
 
 def plot_curves(history: Sequence[Mapping[str, Any]], path: Path, title: str) -> None:
@@ -43,15 +50,14 @@ def plot_curves(history: Sequence[Mapping[str, Any]], path: Path, title: str) ->
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
     figure.suptitle(title)
-    figure.savefig(path, dpi=DPI)
-    plt.close(figure)
+    _save(figure, path)
 
 
 def plot_confusion(metrics: Metrics, path: Path, title: str) -> None:
     """Draw the confusion matrix, each cell with its count and its share of the true class."""
     counts = np.array(metrics.confusion_matrix)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    size = max(4.2, 0.9 * len(counts) + 2)
+    size = min(max(4.2, 0.9 * len(counts) + 2), LARGEST_INCHES)
     figure, axis = plt.subplots(figsize=(size + 0.6, size), layout="constrained")
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
@@ -63,5 +69,14 @@ def plot_confusion(metrics: Metrics, path: Path, title: str) -> None:
     axis.set_ylabel("true")
     axis.set_title(f"{title}\naccuracy {metrics.accuracy:.4f}, {metrics.num_reviews:,} reviews", fontsize=10)
     figure.colorbar(image, ax=axis, label="share of the true class", fraction=0.046)
-    figure.savefig(path, dpi=DPI)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a picture whole or not at all."""
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a character that the font lacks is drawn as a box
+        figure.savefig(content, format=path.suffix.removeprefix("."), dpi=DPI)
     plt.close(figure)
+    write_file(path, content.getvalue())

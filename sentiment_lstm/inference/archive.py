@@ -4,12 +4,16 @@
     history.jsonl  metrics.json  curves.png  evaluation/                         what is known of it
 
 No file names another by an absolute path, so a folder can be moved; ``config.yaml`` alone names the data.
+
+A folder may come from anyone. So every file is small enough before it is read, the weights' header says what the
+configuration asks for before the weights are read, and no more memory is taken than these files are long, a few times.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +42,11 @@ CONFIG, TOKENIZER, WEIGHTS, LABELS, META = (
 HISTORY, METRICS, CURVES = "history.jsonl", "metrics.json", "curves.png"
 MODEL_FILES = (CONFIG, TOKENIZER, WEIGHTS, LABELS, META)
 RUN_FILES = (*MODEL_FILES, HISTORY, METRICS, CURVES)
+
+LARGEST_BYTES = {CONFIG: 2**16, TOKENIZER: 2**26, WEIGHTS: 2**31, LABELS: 2**20, META: 2**24}
+LARGEST_HEADER_BYTES = 2**20  # of safetensors; that of 16 layers has 10,000
+LARGEST_WEIGHT = 1e6  # beyond it activations can overflow; trained weights stay below 100
+SHOWN_CHARACTERS = 300  # of a reason: a hostile file can have megabytes of faults
 
 
 @dataclass(frozen=True)
@@ -70,24 +79,46 @@ def load_archive(folder: Path) -> Archive:
     if missing:
         raise ArchiveError(f"{folder} is incomplete: it has no {', '.join(missing)}; train again, or copy it again")
     config = _load_config(folder / CONFIG)
-    labels = _load_json(folder / LABELS)
-    if not (
-        isinstance(labels, list)
-        and all(isinstance(name, str) for name in labels)
-        and 2 <= len(set(labels)) == len(labels)
-    ):
-        raise ArchiveError(f"{folder / LABELS} must be a list of at least two different names; copy it again")
+    labels = _load_labels(folder / LABELS)
     meta = _load_json(folder / META)
     if not isinstance(meta, dict):
         raise ArchiveError(f"{folder / META} must be an object; copy it again")
     try:
         tokenizer = Tokenizer.from_bytes(_read(folder / TOKENIZER))
     except ValueError as error:
-        raise ArchiveError(f"{folder / TOKENIZER}: {error}; copy it again") from error
+        raise ArchiveError(f"{folder / TOKENIZER}: {_shortened(error)}; copy it again") from error
     if meta.get("tokenizer_fingerprint", tokenizer.fingerprint) != tokenizer.fingerprint:
         raise ArchiveError(f"{folder / TOKENIZER} is damaged or another run's: its sha256 differs; copy it again")
-    model = _build_model(config, len(tokenizer), len(labels), folder / WEIGHTS)
+    model = _load_model(config, len(tokenizer), len(labels), folder / WEIGHTS)
     return Archive(folder, config, tokenizer, labels, meta, model)
+
+
+def _load_model(config: Config, vocabulary_size: int, num_classes: int, path: Path) -> SentimentClassifier:
+    with torch.device("meta"):  # shapes without numbers: a few bytes of configuration can ask for 100 GB of them
+        model = SentimentClassifier(config.model, vocabulary_size, num_classes, initialize=False)
+    header = _read_header(path)
+    expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tensor.get("shape") for name, tensor in header.items() if name != "__metadata__"}
+    differences = [
+        f"{name}: file has {found.get(name, 'nothing')}, model has {expected.get(name, 'nothing')}"
+        for name in sorted(expected.keys() | found.keys())
+        if expected.get(name) != found.get(name)
+    ]
+    if differences:
+        reason = _shortened("; ".join(differences[:3]))
+        raise ArchiveError(f"{path} holds another model than {CONFIG} says: {reason}")
+    weights = load_weights(path)
+    if not all(_is_sound(tensor) for tensor in weights.values()):
+        raise ArchiveError(
+            f"{path} holds weights that are not finite float32 numbers below {LARGEST_WEIGHT:,.0f}; "
+            "train again, or copy it again"
+        )
+    if header.get("__metadata__", {}).get("sha256") != _digest(weights):
+        raise ArchiveError(
+            f"{path} is damaged, or not as sentiment-lstm wrote it: its sha256 differs; train again, or copy it again"
+        )
+    model.load_state_dict(weights, assign=True)
+    return model.eval()
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
@@ -101,9 +132,37 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_safetensors(_read(path))
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ArchiveError(
-            f"{path} is damaged or not a safetensors file ({error}); train again, or copy it again"
-        ) from error
+        raise _not_safetensors(path, error) from error
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """Return what a safetensors file says of its tensors: 8 bytes with a length, then so much JSON."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > LARGEST_HEADER_BYTES:
+                raise ValueError(f"a header of {length:,} bytes")
+            header = json.loads(file.read(length))
+    except OSError as error:
+        raise ArchiveError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise _not_safetensors(path, error) from error
+    if not isinstance(header, dict) or not all(isinstance(value, dict) for value in header.values()):
+        raise _not_safetensors(path, "its header is no table of tensors")
+    return header
+
+
+def _not_safetensors(path: Path, reason: object) -> ArchiveError:
+    return ArchiveError(
+        f"{path} is damaged or not a safetensors file ({_shortened(reason)}); train again, or copy it again"
+    )
+
+
+def _is_sound(tensor: Tensor) -> bool:
+    if tensor.dtype != torch.float32:
+        return False
+    smallest, largest = tensor.aminmax()  # NaN where there is one, and then no comparison holds
+    return bool(smallest >= -LARGEST_WEIGHT) and bool(largest <= LARGEST_WEIGHT)
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
@@ -113,35 +172,6 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {weights[name].dtype} {tuple(weights[name].shape)}\n".encode())
         digest.update(weights[name].numpy().tobytes())
     return digest.hexdigest()
-
-
-def _build_model(config: Config, vocabulary_size: int, num_classes: int, path: Path) -> SentimentClassifier:
-    weights = load_weights(path)
-    model = SentimentClassifier(config.model, vocabulary_size, num_classes, initialize=False)
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    differences = [
-        f"{name}: file has {found.get(name, 'nothing')}, model has {expected.get(name, 'nothing')}"
-        for name in sorted(expected.keys() | found.keys())
-        if expected.get(name) != found.get(name)
-    ]
-    if differences:
-        raise ArchiveError(f"{path} holds another model than {CONFIG} says: {'; '.join(differences[:3])}")
-    if not all(tensor.dtype == torch.float32 and bool(tensor.sum().isfinite()) for tensor in weights.values()):
-        raise ArchiveError(f"{path} holds weights that are not finite float32 numbers; train again, or copy it again")
-    if _stored_digest(_read(path)) != _digest(weights):
-        raise ArchiveError(
-            f"{path} is damaged, or not as sentiment-lstm wrote it: its sha256 differs; train again, or copy it again"
-        )
-    model.load_state_dict(weights, assign=True)
-    return model.eval()
-
-
-def _stored_digest(content: bytes) -> str | None:
-    """What :func:`save_weights` noted in the header: 8 bytes with its length, then JSON."""
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    digest: str | None = header.get("__metadata__", {}).get("sha256")
-    return digest
 
 
 def save_weights(model: SentimentClassifier, folder: Path) -> None:
@@ -179,21 +209,54 @@ def _load_config(path: Path) -> Config:
         values = yaml.safe_load(_read(path))
         if not isinstance(values, dict):
             raise ConfigError("it holds no sections")
+        if missing := Config.model_fields.keys() - values.keys():  # a file that was cut would get defaults for the rest
+            raise ConfigError(f"it holds no section {', '.join(sorted(missing))}")
         return validate_config(values, where="configuration")
-    except (yaml.YAMLError, UnicodeDecodeError, ConfigError) as error:
-        reason = str(error).splitlines()[0]
+    except ArchiveError:
+        raise
+    except Exception as error:  # for dates and numbers that are none, yaml raises whatever Python does
+        reason = _shortened(error) or type(error).__name__
         raise ArchiveError(f"{path} is damaged or from another version ({reason}); copy it again") from error
+
+
+def _load_labels(path: Path) -> list[str]:
+    labels = _load_json(path)
+    if not (
+        isinstance(labels, list)
+        and all(isinstance(name, str) and _is_encodable(name) for name in labels)
+        and 2 <= len(set(labels)) == len(labels)
+    ):
+        raise ArchiveError(f"{path} must be a list of at least two different names; copy it again")
+    return labels
+
+
+def _is_encodable(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _load_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
-    except ValueError as error:
-        raise ArchiveError(f"{path} is damaged: {error}; copy it again") from error
+    except (ValueError, RecursionError) as error:
+        raise ArchiveError(f"{path} is damaged: {_shortened(error)}; copy it again") from error
 
 
 def _read(path: Path) -> bytes:
+    """Return the content of a file of a run, where it is one that can be."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe waits, reading a device never ends
+            raise ArchiveError(f"{path} is no file; copy it again")
+        if status.st_size > (limit := LARGEST_BYTES.get(path.name, LARGEST_BYTES[WEIGHTS])):
+            raise ArchiveError(
+                f"{path} has {status.st_size:,} bytes, where {limit:,} are the most that one may have; copy it again"
+            )
         return path.read_bytes()
     except OSError as error:
         raise ArchiveError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _shortened(reason: object) -> str:
+    """The first line of a reason, or as much of it as a line of a terminal can hold."""
+    lines = str(reason).splitlines() or [""]
+    return lines[0] if len(lines[0]) <= SHOWN_CHARACTERS else f"{lines[0][:SHOWN_CHARACTERS]}…"

@@ -12,7 +12,8 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import BinaryIO
 
-from sentiment_lstm.data.tables import TEXT_COLUMNS, column_named
+from sentiment_lstm.data import guards
+from sentiment_lstm.data.tables import TEXT_COLUMNS, column_named, listed
 from sentiment_lstm.errors import DataError, UsageError, did_you_mean
 
 READERS = (".txt", ".csv", ".tsv", ".jsonl")
@@ -60,7 +61,7 @@ def iter_lines(stream: BinaryIO | BufferedIOBase, name: str) -> Iterator[str]:
     Raises
     ------
     DataError
-        At a line that is not UTF-8.
+        At a line that is not UTF-8, or too long.
     """
     for line in _iter_decoded(stream, name):
         yield line.rstrip("\r\n")
@@ -68,7 +69,7 @@ def iter_lines(stream: BinaryIO | BufferedIOBase, name: str) -> Iterator[str]:
 
 def _iter_decoded(stream: BinaryIO | BufferedIOBase, name: str) -> Iterator[str]:
     """Yield decoded lines with their ends."""
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(guards.iter_lines(stream, name), start=1):
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -134,7 +135,7 @@ def _iter_json(lines: Iterator[str], name: str, column: str | None) -> Iterator[
 
 
 def _iter_table(stream: BinaryIO, name: str, column: str | None, delimiter: str) -> Iterator[str]:
-    csv.field_size_limit(2**31 - 1)
+    csv.field_size_limit(guards.LONGEST_LINE)
     rows = csv.reader(_iter_decoded(stream, name), delimiter=delimiter, strict=True)  # strict: every quote is closed
     try:
         columns = next(rows, [])
@@ -142,8 +143,7 @@ def _iter_table(stream: BinaryIO, name: str, column: str | None, delimiter: str)
             raise DataError(f"{name} is empty: expected a header and a text column")
         if column is not None and column not in columns:
             raise UsageError(
-                f"--text-column {column!r} is not in {name}{did_you_mean(column, columns)} "
-                f"(columns: {', '.join(columns)})"
+                f"--text-column {column!r} is not in {name}{did_you_mean(column, columns)} (columns: {listed(columns)})"
             )
         place = columns.index(column or _guess_column(columns, name))
         for row in rows:
@@ -163,4 +163,4 @@ def _guess_column(columns: list[str], name: str) -> str:
         return usual
     if len(columns) == 1:
         return columns[0]
-    raise UsageError(f"{name}: which column holds the text? Give --text-column (columns: {', '.join(columns)})")
+    raise UsageError(f"{name}: which column holds the text? Give --text-column (columns: {listed(columns)})")

@@ -60,7 +60,9 @@ class SentimentClassifier(nn.Module):
     def __init__(self, config: ModelConfig, vocabulary_size: int, num_classes: int, *, initialize: bool = True) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim, padding_idx=PAD_ID)
+        # Given a weight it draws none, which for shapes alone (torch's meta device) costs a second of imports.
+        weight = None if initialize else torch.empty(vocabulary_size, config.embedding_dim)
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim, padding_idx=PAD_ID, _weight=weight)
         self.embedding.weight.requires_grad_(not config.freeze_embedding)
         self.conv: ConvPool | None = None
         recurrent_input_dim = config.embedding_dim

@@ -35,6 +35,7 @@ FOLDER = "checkpoints"
 TENSORS, VALUES, MANIFEST = "state.safetensors", "state.json", "manifest.json"
 FORMAT = 1
 LARGEST_JSON = 64 * 2**20  # bytes; a history of 10,000 epochs is 10 MB
+LARGEST_TENSORS = 2**34  # bytes; three times the largest weights that a run folder may hold, and the reviews' hashes
 
 _NAME = re.compile(r"epoch-(\d+)-step-(\d+)")
 
@@ -210,6 +211,10 @@ def _verify(path: Path, manifest: Mapping[str, Any]) -> None:
     entry = manifest.get(path.name)
     if not isinstance(entry, dict):
         raise ValueError(f"{MANIFEST} does not name {path.name}")
+    if not path.is_file():  # opening a pipe would wait
+        raise ValueError(f"{path.name} is no file")
+    if path.stat().st_size > LARGEST_TENSORS:
+        raise ValueError(f"{path.name} is larger than any that is written here")
     if path.stat().st_size != entry.get("bytes"):
         raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes, not the {entry.get('bytes')} of {MANIFEST}")
     with path.open("rb") as file:

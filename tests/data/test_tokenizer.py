@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import time
 import unicodedata
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -126,7 +128,7 @@ def test_bpe_knows_every_text(bpe: Tokenizer) -> None:
 def test_one_by_one_equals_batch(kind: str, request: pytest.FixtureRequest) -> None:
     tokenizer: Tokenizer = request.getfixturevalue(kind)
     texts = [*TEXTS, "", " \n ", "\ud800 half a pair", "\x00", "x" * 100_000]
-    for text, batch in zip(texts, tokenizer.encode_batch(texts, chunk_size=3), strict=True):
+    for text, batch in zip(texts, tokenizer.encode_batch(texts), strict=True):
         assert tokenizer.encode(text).token_ids.tolist() == batch.tolist()
         assert batch.dtype == np.int32
 
@@ -174,3 +176,11 @@ def test_truncation(truncation: str, kept: list[int]) -> None:
 def test_truncation_to_one_token() -> None:
     ids = np.arange(10, dtype=np.int32)
     assert [truncate(ids, 1, kind).tolist() for kind in ("head", "tail", "head_tail")] == [[0], [9], [0]]
+
+
+def test_merges_are_learned_from_a_long_word_in_good_time() -> None:
+    letters = "".join(Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=300_000))
+    started = time.perf_counter()
+    tokenizer = build_tokenizer([letters, letters], TokenizerConfig(kind="bpe", max_size=2_000))
+    assert time.perf_counter() - started < 20  # one on a machine with nothing else to do, minutes for the word whole
+    assert len(tokenizer) == 2_000

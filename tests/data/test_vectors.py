@@ -88,3 +88,23 @@ def test_a_file_without_a_known_word_is_refused(text: str, tmp_path: Path) -> No
 def test_a_path_that_cannot_be_read_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the vectors"):
         load_vectors(tmp_path / name, TOKENS, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1000000000000 3\n", "a vector for none"),
+        ("3 ³\ngood 1 2 3\n", "has vectors of 1 numbers"),
+        ("3 " + "9" * 5_000 + "\n", "has vectors of 1 numbers"),
+        ("the 0 0 0\ngood 1 2 x\n", "line 2"),
+        ("the 0 0 0\ngood 1 nan 3\n", "not finite"),
+        ("the 0 0 0\ngood 1 1e999 3\n", "not finite"),
+        ("the 0 0 0\ngood 1\n", "line 2 has 1 numbers"),
+        ("the 0 0 0\n" + "1 " * 600_000, "line 2 is longer than 1 MiB"),
+    ],
+)
+def test_hostile_vectors_are_refused_in_one_line(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises((DataError, UsageError), match=words) as caught:
+        load_vectors(write(tmp_path / "vectors.txt", text), TOKENS, 3)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300

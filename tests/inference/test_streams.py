@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentiment_lstm.data import guards
 from sentiment_lstm.errors import DataError, UsageError
 from sentiment_lstm.inference.streams import MAX_CHARACTERS, QUEUE_SIZE, iter_chunks, iter_file, iter_lines
 
@@ -179,3 +180,16 @@ def test_an_error_while_reading_comes_after_the_texts_before_it() -> None:
     with pytest.raises(DataError, match="line 3"):
         seen.extend(text for chunk in iter_chunks(broken()) for text in chunk)
     assert seen == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+def test_a_line_that_never_ends_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards.iter_lines, "__defaults__", (2**20,))
+    with pytest.raises(DataError, match="line 2 is longer than 1 MiB"):
+        read(tmp_path / name, "text\n" + "x" * (2**20 + 1) if name != "a.jsonl" else '"x"\n"' + "x" * 2**20)
+
+
+def test_a_quote_that_is_never_closed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "LONGEST_LINE", 2**20)
+    with pytest.raises(DataError, match="field larger than field limit"):
+        read(tmp_path / "a.csv", 'text\n"' + "some words\n" * 200_000)

@@ -114,6 +114,23 @@ def test_a_manifest_that_fits_files_of_another_kind_does_not_help_them(tmp_path:
         store.load((1, 0))
 
 
+def test_pipes_and_terabytes_are_refused_unread(tmp_path: Path) -> None:
+    store = saved(tmp_path, (1, 0))
+    folder = tmp_path / "checkpoints" / "epoch-0001-step-000000"
+    nothing = {"bytes": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(dict.fromkeys(FILES[:2], nothing)))
+    (folder / "state.safetensors").unlink()
+    os.mkfifo(folder / "state.safetensors")
+    with pytest.raises(ArchiveError):
+        store.load((1, 0))
+    (folder / "state.safetensors").unlink()
+    (folder / "state.safetensors").touch()
+    os.truncate(folder / "state.safetensors", 2**40)
+    (folder / "manifest.json").write_text(json.dumps({name: {**nothing, "bytes": 2**40} for name in FILES[:2]}))
+    with pytest.raises(ArchiveError, match="larger than any"):
+        store.load((1, 0))
+
+
 def test_a_position_that_was_damaged_is_written_again(tmp_path: Path) -> None:
     saved(tmp_path, (1, 0))
     damage(tmp_path / "checkpoints" / "epoch-0001-step-000000" / "manifest.json", "missing")
