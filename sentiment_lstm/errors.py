@@ -6,7 +6,9 @@
     └── RunFailure          1   what is in a file, or a run that went wrong
         ├── DataError       1   reviews that cannot be used
         ├── ArchiveError    1   a model folder that is damaged or foreign
-        └── TrainingError   1   training that cannot go on (a non-finite loss, no disk space)
+        ├── TrainingError   1   training that cannot go on (a non-finite loss, no disk space)
+        │   └── OutOfMemory 1   memory that does not suffice for a step
+        └── ProcessLost     1   another process of those that train together
 
 A message is one line and answers three questions: what happened, what was expected, what to do next.
 An interruption is no failure: ``Interrupted`` derives from ``KeyboardInterrupt`` and exits 130 or 143.
@@ -20,15 +22,24 @@ from collections.abc import Iterable
 
 
 class SentimentLSTMError(Exception):
-    """Every error this package raises on purpose."""
+    """Every error this package raises on purpose.
+
+    Attributes
+    ----------
+    exit_code : int
+    everywhere : bool
+        Whether all processes that train together meet it alike, so that one of them tells of it for all.
+    """
 
     exit_code = 1
+    everywhere = False
 
 
 class UsageError(SentimentLSTMError):
     """Something the user typed: an option, a name, a path or a column."""
 
     exit_code = 2
+    everywhere = True
 
 
 class ConfigError(UsageError):
@@ -46,9 +57,25 @@ class DataError(RunFailure):
 class ArchiveError(RunFailure):
     """A model folder that is incomplete, damaged or foreign."""
 
+    everywhere = True
+
 
 class TrainingError(RunFailure):
     """Training that cannot go on."""
+
+    everywhere = True
+
+
+class OutOfMemory(TrainingError):
+    """Memory that does not suffice for a step."""
+
+    everywhere = False
+
+
+class ProcessLost(RunFailure):
+    """Another process, of those that train together, that has ended or does not answer."""
+
+    everywhere = True
 
 
 class Interrupted(KeyboardInterrupt):

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from sentiment_lstm import __version__
@@ -66,8 +67,14 @@ def prepare_experiment(config: Config) -> Experiment:
         vectors_found = float(found.mean())
     model.to(runtime.device)
     if not runtime.processes.is_main:
-        seed_everything(training.seed + 2**32 * runtime.processes.rank)  # each process drops other words
+        seed_everything(_seed_of(runtime.processes.rank, training.seed))  # each process drops other words
+    runtime.processes.wait_for_all()
     return Experiment(config, splits, labels, tokenizer, train, validation, model, runtime, vectors_found)
+
+
+def _seed_of(rank: int, seed: int) -> int:
+    """Return 32 bits that no other process has: on a CPU torch reads no more of a seed."""
+    return int(np.random.SeedSequence((seed, rank)).generate_state(1)[0])
 
 
 def describe_run(experiment: Experiment) -> dict[str, Any]:
@@ -85,6 +92,7 @@ def describe_run(experiment: Experiment) -> dict[str, Any]:
         "device": str(experiment.runtime.device),
         "precision": experiment.runtime.precision,
         "threads": torch.get_num_threads(),
+        "processes": experiment.runtime.processes.count,
         "machine_gflops": {"fp32": fp32, "bf16": bf16},
         "data_fingerprint": fingerprint(experiment.splits),
         "reviews": {name: dict(Counter(str(r.label) for r in own)) for name, own in experiment.splits.items()},

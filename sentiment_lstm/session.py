@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from sentiment_lstm.model.classifier import SentimentClassifier
 from sentiment_lstm.resumption import identity
 from sentiment_lstm.training.checkpoint import Checkpoint, Checkpoints
 from sentiment_lstm.training.objectives import balanced_class_weights, supervised
+from sentiment_lstm.training.processes import losses_named
 from sentiment_lstm.training.progress import EpochRecord, Progress
 from sentiment_lstm.training.state import restore, training_state
 from sentiment_lstm.training.trainer import Trainer
@@ -128,6 +128,7 @@ class Session:
                 {**values, **own_values},
                 (best.epoch + 1, 0) if best else None,
             )
+        self.processes.wait_for_the_first()
         self.saved_at = time.perf_counter()
         self.checkpoint_seconds += self.saved_at - started
 
@@ -142,8 +143,8 @@ class Session:
             signals.check()
 
     def _stop_if_asked(self) -> None:
-        if self.processes.any(signals.came() is not None):
-            raise Interrupted(signals.came() or signal.SIGTERM)
+        if number := self.processes.largest(signals.came() or 0):
+            raise Interrupted(number)
 
     def _is_due(self) -> bool:
         config = self.experiment.config.training
@@ -195,16 +196,18 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: 
     """
     session = Session(experiment, folder, reporter)
     trainer = session.trainer
-    meta = describe_run(experiment)
     if checkpoint is not None:
         session.resume(checkpoint)
-        meta = _continued(_read_meta(folder), meta, trainer)
     if session.processes.is_main:
+        meta = describe_run(experiment)
+        if checkpoint is not None:
+            meta = _continued(_read_meta(folder), meta, trainer)
         _tidy(folder, trainer)
         archive.save_description(folder, experiment.config, experiment.tokenizer, experiment.labels, meta)
     reason = "failed"
     reporter.on_start(experiment)
-    with signals.waiting():
+    session.processes.wait_for_the_first()
+    with signals.waiting(), losses_named():
         try:
             session.run()
             reason = trainer.stop_reason or ""
@@ -214,7 +217,7 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: 
             error.args = (f"interrupted {_place(trainer.progress)}; {_kept(trainer)} is kept in {folder}",)
             raise
         except TrainingError as error:
-            raise TrainingError(f"{error}; {_kept(trainer)} is kept in {folder}") from error
+            raise type(error)(f"{error}; {_kept(trainer)} is kept in {folder}") from error
         finally:
             seconds = trainer.seconds
             if session.processes.is_main:
@@ -274,7 +277,9 @@ def _continued(meta: dict[str, Any], now: dict[str, Any], trainer: Trainer) -> d
     if trainer.stop_reason is not None:
         return meta or now
     progress = trainer.progress
-    entry = {key: now[key] for key in ("sentiment_lstm", "command", "started", "device", "precision", "threads")}
+    entry = {
+        key: now[key] for key in ("sentiment_lstm", "command", "started", "device", "precision", "threads", "processes")
+    }
     place = {"epoch": progress.epoch, "step": progress.steps}
     return {**meta, "resumed": [*meta.get("resumed", []), {**place, **entry}]}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -37,11 +38,18 @@ def waiting() -> Iterator[None]:
     """Inside, a first signal does nothing until :func:`check`, so that what has begun is finished."""
     global _waits
     _waits = True
-    try:
-        yield
-    finally:
-        _waits = False
+    yield  # an error leaves it so: no signal may come between what went wrong and the line that says it
+    _waits = False
     check()
+
+
+def wait(seconds: float) -> None:
+    """Wait for a signal, for so long at most."""
+    global _waits
+    _waits = True
+    end = time.monotonic() + seconds
+    while _first is None and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def came() -> int | None:

@@ -18,6 +18,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: these models are too small for two
 
+from workers import Workers
+
 from sentiment_lstm import signals
 from sentiment_lstm.cli.main import main
 
@@ -89,6 +91,14 @@ def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("OMP_WAIT_POLICY", "passive")
         patch.setattr("sentiment_lstm.experiment.matrix_rates", lambda: (1.0, None))  # a second of every run
         yield
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    """Three processes that train together when they are told to."""
+    started = Workers(3)
+    yield started
+    started.close()
 
 
 @pytest.fixture(autouse=True)

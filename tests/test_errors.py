@@ -17,6 +17,8 @@ EXIT_CODES = {
     "DataError": 1,
     "ArchiveError": 1,
     "TrainingError": 1,
+    "OutOfMemory": 1,
+    "ProcessLost": 1,
 }
 
 

@@ -15,7 +15,8 @@ import typer
 
 from sentiment_lstm import __version__, signals
 from sentiment_lstm.cli import config, data, evaluate, predict, train
-from sentiment_lstm.errors import SentimentLSTMError
+from sentiment_lstm.errors import SentimentLSTMError, UsageError
+from sentiment_lstm.launch import this_launch
 
 app = typer.Typer(
     name="sentiment-lstm",
@@ -45,6 +46,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
@@ -52,13 +54,17 @@ def _options(
 ) -> None:
     global _debug
     _debug = debug
+    if this_launch().count > 1 and context.invoked_subcommand != "train":
+        raise UsageError(f"torchrun is for train alone: start {context.invoked_subcommand} without it")
 
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 data or run failure, 2 usage, 130 interrupted, 143 terminated."""
-    signals.handle(second_leaves="RANK" not in os.environ)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for library in ("datasets", "huggingface_hub", "fsspec", "urllib3", "httpx", "httpx2", "matplotlib"):
+    launch = this_launch()
+    signals.handle(second_leaves=not launch.by_torchrun)
+    level = logging.INFO if launch.is_main else logging.CRITICAL
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    for library in ("datasets", "huggingface_hub", "fsspec", "urllib3", "httpx", "httpx2", "matplotlib", "torch"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
@@ -84,16 +90,16 @@ def _report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return 0  # whoever read our output has enough, as in `predict | head -1`
     if isinstance(error, SentimentLSTMError):
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, error.everywhere)
     if isinstance(error, KeyboardInterrupt):
-        return _fail(str(error) or "interrupted", getattr(error, "exit_code", 130))
+        return _fail(str(error) or "interrupted", getattr(error, "exit_code", 130), everywhere=True)
     if type(error).__name__ == "NoArgsIsHelpError":  # a bare command: its message is the help
         print(str(error), file=sys.stderr)
         return 2
     if hasattr(error, "format_message"):  # click's own: what the user typed
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        return _fail(f"{error.format_message().rstrip('.').replace('Value error, ', '')}{hint}", 2)
+        return _fail(f"{error.format_message().rstrip('.').replace('Value error, ', '')}{hint}", 2, everywhere=True)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate memory" in str(error):
         return _fail("out of memory: halve training.batch_tokens or tokenizer.max_length", 1)
     if isinstance(error, OSError) and error.strerror:
@@ -109,7 +115,13 @@ def _drop_unwritable_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
-    print(f"error: {line}", file=sys.stderr)
+def _fail(message: str, code: int, everywhere: bool = False) -> int:
+    """Print one line; of what happens in all that torchrun started, each machine's first process prints it."""
+    launch = this_launch()
+    if everywhere and launch.local_rank:
+        signals.wait(10)  # seconds; for torchrun, which at the end of this process would end the one that prints
+        return code
+    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(message.split()))
+    process = "" if launch.is_main else f"[process {launch.rank}] "
+    print(f"{process}error: {line}", file=sys.stderr)
     return code

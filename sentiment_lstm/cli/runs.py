@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sentiment_lstm.config import validate_config
+from sentiment_lstm.launch import Launch, this_launch
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ Device = Annotated[str, typer.Option(callback=_check_device, help="auto, cpu, cu
 
 def program_name() -> str:
     """Return how this program was called, as one would type it again."""
+    launch = this_launch()
+    if launch.by_torchrun:
+        return f"{_torchrun(launch)} -m sentiment_lstm"
     typed = Path(sys.argv[0])
     if typed.name != "sentiment-lstm":
         return f"{shlex.quote(sys.executable)} -m sentiment_lstm"
@@ -35,6 +39,15 @@ def program_name() -> str:
     if found and typed.exists() and Path(found).samefile(typed):
         return "sentiment-lstm"
     return shlex.quote(str(typed))
+
+
+def _torchrun(launch: Launch) -> str:
+    """How torchrun was called, as far as it tells its workers."""
+    nodes = launch.count // launch.local_count
+    found = shutil.which("torchrun")
+    beside = found is not None and Path(found).parent == Path(sys.executable).parent
+    program = "torchrun" if beside else f"{shlex.quote(sys.executable)} -m torch.distributed.run"
+    return f"{program} {f'--nnodes {nodes} ' if nodes > 1 else ''}--nproc-per-node {launch.local_count}"
 
 
 def resolve_run(run: str | None) -> Path:

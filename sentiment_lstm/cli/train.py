@@ -16,6 +16,7 @@ from sentiment_lstm.cli.runs import RUNS_FOLDER, program_name
 from sentiment_lstm.config import Config, find_recipe, load_config
 from sentiment_lstm.errors import RunFailure, TrainingError, UsageError
 from sentiment_lstm.files import is_free, locked
+from sentiment_lstm.launch import this_launch
 
 if TYPE_CHECKING:
     from sentiment_lstm.experiment import Experiment
@@ -86,6 +87,7 @@ def train(
                              "--overfit-batch")  # fmt: skip
         folder = resolve_resumable(run)
         resolved = load_config(config or str(folder / "config.yaml"), settings or [], changes).with_absolute_paths()
+        check_processes(resolved)
         run_training(resolved, folder, resume=True, quiet=quiet)
         return
     if run is not None:
@@ -93,6 +95,7 @@ def train(
             f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
         )
     resolved = load_config(config or "imdb", settings or [], changes).with_absolute_paths()
+    check_processes(resolved)
     if overfit_batch is not None:
         overfit(resolved, overfit_batch)
     elif dry_run:
@@ -106,16 +109,18 @@ def show(config: Config, *, quiet: bool) -> None:
     """Prepare everything and print the table, but train nothing."""
     from sentiment_lstm.cli.progress import QuietReporter, TerminalReporter
     from sentiment_lstm.experiment import prepare_experiment
+    from sentiment_lstm.training.processes import exchange
 
-    experiment = prepare_experiment(config)
-    (QuietReporter() if quiet else TerminalReporter()).on_start(experiment)
+    with exchange():
+        experiment = prepare_experiment(config)
+    (QuietReporter() if quiet or not this_launch().is_main else TerminalReporter()).on_start(experiment)
 
 
 def run_training(
     config: Config, folder: Path, *, force: bool = False, resume: bool = False, quiet: bool = False
 ) -> None:
     """Prepare, show the table, train, and say what to do next. Under torchrun the first process alone speaks."""
-    if not is_main_process():
+    if not this_launch().is_main:
         _train_in(folder, config, force=force, resume=resume, quiet=True)
         return
     check_folder(folder)
@@ -134,24 +139,27 @@ def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet:
     from sentiment_lstm.resumption import check_resumption, load_checkpoint
     from sentiment_lstm.session import claim_folder
     from sentiment_lstm.session import train as train_session
+    from sentiment_lstm.training.processes import exchange
 
+    reporter = QuietReporter() if quiet else TerminalReporter()
     checkpoint = load_checkpoint(folder, config) if resume else None
-    experiment = prepare_experiment(config)
-    if checkpoint is not None:
-        check_resumption(checkpoint, experiment, folder)
-    elif resume:
-        logger.info("no checkpoint in %s yet: starting from the beginning", folder)
-    elif experiment.runtime.processes.is_main:
-        claim_folder(folder, force)
-        for finding in cheap_findings(experiment.splits):
-            logger.warning("%s", finding.line)
-    try:
-        result = train_session(experiment, folder, QuietReporter() if quiet else TerminalReporter(), checkpoint)
-    except (KeyboardInterrupt, RunFailure) as error:
-        can_go_on = config.training.keep_checkpoints and (folder / "config.yaml").is_file()
-        if can_go_on and not isinstance(error, TrainingError):  # which would only come again
-            error.args = (f"{error}; go on with: {resume_command(folder)}",)
-        raise
+    with exchange():
+        experiment = prepare_experiment(config)
+        if checkpoint is not None:
+            check_resumption(checkpoint, experiment, folder)
+        elif resume:
+            logger.info("no checkpoint in %s yet: starting from the beginning", folder)
+        elif experiment.runtime.processes.is_main:
+            claim_folder(folder, force)
+            for finding in cheap_findings(experiment.splits):
+                logger.warning("%s", finding.line)
+        try:
+            result = train_session(experiment, folder, reporter, checkpoint)
+        except (KeyboardInterrupt, RunFailure) as error:
+            can_go_on = config.training.keep_checkpoints and (folder / "config.yaml").is_file()
+            if can_go_on and not isinstance(error, TrainingError):  # which would only come again
+                error.args = (f"{error}; go on with: {resume_command(folder)}",)
+            raise
     return experiment, result
 
 
@@ -166,19 +174,24 @@ def _report(folder: Path, experiment: Experiment, result: Result) -> None:
     typer.echo(f"next: sentiment-lstm evaluate {folder}", err=True)
 
 
-def is_main_process() -> bool:
-    """Whether this is the one process, or the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def resume_command(folder: Path) -> str:
     """Return what to type to go on with a run."""
-    processes = os.environ.get("LOCAL_WORLD_SIZE")
-    if processes is not None and "RANK" in os.environ:
-        program = f"torchrun --nproc-per-node {processes} -m sentiment_lstm"
-    else:
-        program = program_name()
-    return f"{program} train --resume {shlex.quote(str(folder))}"
+    return f"{program_name()} train --resume {shlex.quote(str(folder))}"
+
+
+def check_processes(config: Config) -> None:
+    """Refuse what several processes cannot do together.
+
+    Raises
+    ------
+    UsageError
+        Where batches would be cut to the memory of one process: the others would wait for it in vain.
+    """
+    if config.training.auto_batch and this_launch().count > 1:
+        raise UsageError(
+            "training.auto_batch is for one process: under torchrun leave out --auto-batch (or add "
+            "--set training.auto_batch=false) and lower training.batch_tokens"
+        )
 
 
 def resolve_resumable(run: Path | None) -> Path:
@@ -214,10 +227,13 @@ def overfit(config: Config, number: int) -> None:
         Where it did not.
     """
     from sentiment_lstm.experiment import prepare_experiment
+    from sentiment_lstm.training.processes import exchange
     from sentiment_lstm.wiring import overfit_batch
 
-    report = overfit_batch(prepare_experiment(config), number, lambda line: typer.echo(line))
-    typer.echo(report)
+    say = typer.echo if this_launch().is_main else lambda line: None
+    with exchange():
+        report = overfit_batch(prepare_experiment(config), number, say)
+    say(report)
 
 
 def check_folder(folder: Path) -> None:

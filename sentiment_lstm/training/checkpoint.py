@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file as load_safetensors
+from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
@@ -149,12 +149,11 @@ class Checkpoints:
         folder = self._folder_of(position)
         try:
             manifest = _read_json(folder / MANIFEST)
-            for name in (TENSORS, VALUES):
-                _verify(folder / name, manifest)
-            values = _read_json(folder / VALUES)
+            contents = {name: _read_verified(folder / name, manifest) for name in (TENSORS, VALUES)}
+            values = _parse(contents[VALUES], VALUES)
             if values.get("format") != FORMAT:
                 raise ValueError(f"{VALUES} has the format {values.get('format')!r}, not {FORMAT}")
-            tensors = load_safetensors(folder / TENSORS)
+            tensors = load_safetensors(contents[TENSORS])  # of what was verified; mapped, the file could still change
         except (OSError, ValueError, RecursionError, SafetensorError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise ArchiveError(f"{folder}: {_missing(folder) or reason}") from error
@@ -207,29 +206,34 @@ def _missing(folder: Path) -> str:
     return f"it was not written to its end (no {', '.join(missing)})" if missing else ""
 
 
-def _verify(path: Path, manifest: Mapping[str, Any]) -> None:
+def _read_verified(path: Path, manifest: Mapping[str, Any]) -> bytes:
     entry = manifest.get(path.name)
     if not isinstance(entry, dict):
         raise ValueError(f"{MANIFEST} does not name {path.name}")
-    if not path.is_file():  # opening a pipe would wait
-        raise ValueError(f"{path.name} is no file")
-    if path.stat().st_size > LARGEST_TENSORS:
-        raise ValueError(f"{path.name} is larger than any that is written here")
-    if path.stat().st_size != entry.get("bytes"):
-        raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes, not the {entry.get('bytes')} of {MANIFEST}")
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != entry.get("sha256"):
-            raise ValueError(f"{path.name} is damaged: its sha256 is not that of {MANIFEST}")
+    content = _read(path, LARGEST_TENSORS)
+    if len(content) != entry.get("bytes"):
+        raise ValueError(f"{path.name} has {len(content):,} bytes, not the {entry.get('bytes')} of {MANIFEST}")
+    if _sha256(content) != entry.get("sha256"):
+        raise ValueError(f"{path.name} is damaged: its sha256 is not that of {MANIFEST}")
+    return content
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    return _parse(_read(path, LARGEST_JSON), path.name)
+
+
+def _read(path: Path, largest: int) -> bytes:
+    if not path.is_file():  # opening a pipe would wait
         raise ValueError(f"{path.name} is missing")
-    if path.stat().st_size > LARGEST_JSON:
+    if path.stat().st_size > largest:
         raise ValueError(f"{path.name} is larger than any that is written here")
-    values = json.loads(path.read_bytes())
+    return path.read_bytes()
+
+
+def _parse(content: bytes, name: str) -> dict[str, Any]:
+    values = json.loads(content)
     if not isinstance(values, dict):
-        raise ValueError(f"{path.name} holds no object")
+        raise ValueError(f"{name} holds no object")
     return values
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -19,10 +20,13 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from sentiment_lstm.data.batching import Batch
+from sentiment_lstm.errors import ProcessLost
+from sentiment_lstm.launch import this_launch
 from sentiment_lstm.model.classifier import SentimentClassifier
 from sentiment_lstm.training.objectives import Loss, Objective
 
-TIMEOUT = timedelta(minutes=30)  # of waiting for each other: the first one may tokenise for minutes
+STEP_TIMEOUT = timedelta(seconds=60)  # of waiting for each other within a step, which all take at the same pace
+LONG_TIMEOUT = timedelta(minutes=30)  # where one has more to do: the first one tokenises, and writes to slow disks
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,13 @@ class Processes:
     ----------
     rank, count : int
         This one's number, from 0, and how many there are.
-    device : torch.device
-        Where tensors must lie to be exchanged: the GPU with nccl, the CPU with gloo.
+    group : ProcessGroup or None
+        Those that exchange gradients, with little patience; the default group is the same with much of it.
     """
 
     rank: int = 0
     count: int = 1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    group: dist.ProcessGroup | None = None
 
     @property
     def is_main(self) -> bool:
@@ -54,59 +58,119 @@ class Processes:
         """Return, in every process, the sums over all of them. In float64."""
         if self.count == 1:
             return list(values)
-        return self.sum_tensor(torch.tensor(values, dtype=torch.float64)).tolist()
+        total = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(total, group=self.group)
+        return total.tolist()
 
-    def sum_tensor(self, tensor: Tensor) -> Tensor:
-        """Return, in every process and on the CPU, the sum of a tensor over all of them."""
+    def largest(self, number: int) -> int:
+        """Return, in every process, the largest of their numbers."""
         if self.count == 1:
-            return tensor.cpu()
-        total = tensor.to(self.device, copy=True)
-        dist.all_reduce(total)
-        return total.cpu()
+            return number
+        largest = torch.tensor(number)
+        dist.all_reduce(largest, dist.ReduceOp.MAX, group=self.group)
+        return int(largest)
 
     def any(self, wish: bool) -> bool:
         """Return, in every process, whether one of them has the wish."""
-        return wish if self.count == 1 else self.sum([float(wish)])[0] > 0
+        return bool(self.largest(int(wish)))
+
+    def sum_after_long_work(self, tensor: Tensor) -> Tensor:
+        """Return, in every process, the sum of a CPU tensor over all of them, which may come minutes apart."""
+        if self.count > 1:
+            tensor = tensor.clone()
+            dist.all_reduce(tensor)
+        return tensor
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
-        """Return, in every process, each one's tensor. All must have the same shape and type."""
+        """Return, in every process, each one's CPU tensor. All must have the same shape and type."""
         if self.count == 1:
             return [tensor]
-        mine = tensor.to(self.device)
-        gathered = [torch.empty_like(mine) for _ in range(self.count)]
-        dist.all_gather(gathered, mine)
-        return [each.cpu() for each in gathered]
+        gathered = [torch.empty_like(tensor) for _ in range(self.count)]
+        dist.all_gather(gathered, tensor, group=self.group)
+        return gathered
+
+    def wait_for_all(self) -> None:
+        """Wait until all have come here, for minutes where one has more to do."""
+        self.sum_after_long_work(torch.zeros(()))  # no dist.barrier: on a GPU that would spin
+
+    def wait_for_the_first(self) -> None:
+        """Wait until the first process has come here, for minutes if need be; it waits for none."""
+        if self.count > 1:
+            dist.broadcast(torch.zeros(()), src=0)
 
     @contextlib.contextmanager
     def one_after_the_first(self) -> Iterator[None]:
-        """Inside, the first process is alone; the others follow when it has left."""
-        if self.count > 1 and not self.is_main:
-            dist.barrier()
+        """Inside, the first process is alone; the others follow when it has left, and all leave together."""
+        if not self.is_main:
+            self.wait_for_the_first()
         yield
-        if self.count > 1 and self.is_main:
-            dist.barrier()
-
-
-def started_by_torchrun() -> bool:
-    """Whether the environment holds what torchrun tells its workers."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+        if self.is_main:
+            self.wait_for_the_first()
+        self.wait_for_all()
 
 
 def join_processes(device: torch.device) -> Processes:
-    """Join the other workers of torchrun: over nccl where each has a GPU, else over gloo.
+    """Join the other workers of torchrun: over nccl for what lies on a GPU, over gloo for the rest.
 
     On one machine everything goes over the loopback interface, unless ``GLOO_SOCKET_IFNAME`` or ``NCCL_SOCKET_IFNAME``
     names another.
     """
-    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    if count == int(os.environ.get("LOCAL_WORLD_SIZE", count)):
+    launch = this_launch()
+    if launch.count == launch.local_count:
         loopback = "lo0" if sys.platform == "darwin" else "lo"
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)
         os.environ.setdefault("NCCL_SOCKET_IFNAME", loopback)
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    if not dist.is_initialized():
-        dist.init_process_group(backend, rank=rank, world_size=count, timeout=TIMEOUT)
-    return Processes(rank, count, device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with _signals_end_it():
+        dist.init_process_group(backend, rank=launch.rank, world_size=launch.count, timeout=LONG_TIMEOUT)
+        return Processes(launch.rank, launch.count, dist.new_group(timeout=STEP_TIMEOUT))
+
+
+@contextlib.contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM end the process at once: torch, waiting for the others, would not heed our answers."""
+    answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, answer in answers.items():
+        if callable(answer):
+            signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, answer in answers.items():
+            signal.signal(number, answer)
+
+
+@contextlib.contextmanager
+def exchange() -> Iterator[None]:
+    """Inside, processes may join; however it ends, they part.
+
+    Raises
+    ------
+    ProcessLost
+        As :func:`losses_named`.
+    """
+    try:
+        with losses_named():
+            yield
+    finally:
+        leave_processes()
+
+
+@contextlib.contextmanager
+def losses_named() -> Iterator[None]:
+    """Give what torch says of another process's end a name.
+
+    Raises
+    ------
+    ProcessLost
+        Where another process has gone, or has not answered in time.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _tells_of_a_loss(error):
+            raise
+        raise ProcessLost("lost another process: it ended, or did not answer in time") from error
 
 
 def leave_processes() -> None:
@@ -115,14 +179,22 @@ def leave_processes() -> None:
         dist.destroy_process_group()
 
 
+def _tells_of_a_loss(error: RuntimeError) -> bool:
+    return dist.is_initialized() and any(sign in str(error).lower() for sign in ("gloo", "nccl", "peer", "socket"))
+
+
 class SharedObjective:
     """An objective whose gradients DistributedDataParallel averages over the processes.
 
     The objective as a whole is what is wrapped, not the model: one that calls ``embed`` and ``classify`` works too.
     """
 
-    def __init__(self, objective: Objective, model: SentimentClassifier) -> None:
-        self._parallel = DistributedDataParallel(_ObjectiveModule(objective, model), broadcast_buffers=False)
+    def __init__(self, objective: Objective, model: SentimentClassifier, processes: Processes) -> None:
+        self._parallel = DistributedDataParallel(_ObjectiveModule(objective, model), process_group=processes.group)
+        # After the first exchange torch orders the gradients anew, and another order of adding up means other last
+        # digits: so that a run that is resumed goes on as it would have, that comes before the first step.
+        self(None, is_last=True).total.backward()
+        model.zero_grad()
 
     def __call__(self, batch: Batch | None, is_last: bool) -> Loss:
         """Return the loss of this process's batch; ``None`` where it has no review of it.

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
-import os
 import random
 import sys
 import time
@@ -20,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sentiment_lstm.errors import UsageError
-from sentiment_lstm.training.processes import Processes, join_processes, started_by_torchrun
+from sentiment_lstm.launch import this_launch
+from sentiment_lstm.training.processes import Processes, join_processes
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def build_runtime(device: str = "auto", precision: str = "auto", threads: int | 
 
 def join_runtime(runtime: Runtime) -> Runtime:
     """Return the runtime together with the other processes of torchrun, where torchrun started this one."""
-    if not started_by_torchrun():
+    if not this_launch().by_torchrun:
         return runtime
     return dataclasses.replace(runtime, processes=join_processes(runtime.device))
 
@@ -89,8 +89,14 @@ def _choose_device(device: str) -> torch.device:
         raise UsageError(f"training.device is {device!r}, but this torch sees no CUDA device: use cpu or auto")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and started_by_torchrun():
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # a GPU for each process
+    launch = this_launch()
+    if device.startswith("cuda") and launch.by_torchrun:
+        if (device != "cuda" and launch.local_count > 1) or launch.local_count > torch.cuda.device_count():
+            raise UsageError(
+                f"{launch.local_count} processes on this machine need a GPU each, of which this torch sees "
+                f"{torch.cuda.device_count()}: start no more, and leave training.device at auto"
+            )
+        device = device if device != "cuda" else f"cuda:{launch.local_rank}"
     chosen = torch.device(device)
     if chosen.type == "cuda" and chosen.index is not None:
         if chosen.index >= torch.cuda.device_count():

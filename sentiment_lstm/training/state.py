@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from sentiment_lstm.errors import ArchiveError
 from sentiment_lstm.training.progress import EpochRecord, Progress
 from sentiment_lstm.training.runtime import random_state, set_random_state
 from sentiment_lstm.training.spikes import LossWatch
-from sentiment_lstm.training.trainer import Trainer
+from sentiment_lstm.training.trainer import TIME_LIMIT, Trainer
 
 
 def training_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -69,9 +69,17 @@ def restore(trainer: Trainer, tensors: Mapping[str, Tensor], values: Mapping[str
         trainer.piece_tokens = values["piece_tokens"]
         trainer.loss_watch = LossWatch(**values["loss_watch"])
         trainer.seconds_before = float(values["seconds"])
+        _allow_more_time(trainer)
         _restore_random_state(trainer, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArchiveError(f"the checkpoint does not fit this version: {error}") from error
+
+
+def _allow_more_time(trainer: Trainer) -> None:
+    """A run that stopped because its time was up goes on where the limit has been raised."""
+    limit, reason = trainer.config.max_seconds, trainer.history[-1].stop_reason if trainer.history else None
+    if reason and reason.startswith(TIME_LIMIT) and (limit is None or limit > trainer.seconds_before):
+        trainer.history[-1] = replace(trainer.history[-1], stop_reason=None)
 
 
 def _weights(trainer: Trainer) -> dict[str, Tensor]:

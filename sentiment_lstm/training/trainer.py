@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sentiment_lstm.config import TrainingConfig
 from sentiment_lstm.data.batching import Batch, collate, plan_batches
 from sentiment_lstm.data.prepare import EncodedSplit
-from sentiment_lstm.errors import TrainingError
+from sentiment_lstm.errors import OutOfMemory, TrainingError
 from sentiment_lstm.model.classifier import SentimentClassifier, layer_of
 from sentiment_lstm.training.objectives import Loss, Objective
 from sentiment_lstm.training.processes import SharedObjective
@@ -30,6 +30,7 @@ from sentiment_lstm.training.spikes import LossWatch
 
 logger = logging.getLogger(__name__)
 
+TIME_LIMIT = "the time limit"  # how this stop reason begins: a resumed run may be given more time
 NAMED_REVIEWS = 5  # of a batch that is talked about
 
 
@@ -93,7 +94,7 @@ class Trainer:
         self.optimizer = build_optimizer(list(self.parameters.values()), config)
         self.lengths = [len(ids) for ids in train.token_ids]
         self.processes = runtime.processes
-        self.shared = SharedObjective(objective, model) if self.processes.count > 1 else None
+        self.shared = SharedObjective(objective, model, self.processes) if self.processes.count > 1 else None
         self.progress = Progress(epoch=1)
         self.history: list[EpochRecord] = []
         self.steps_done = 0
@@ -244,7 +245,7 @@ class Trainer:
 
         Raises
         ------
-        TrainingError
+        OutOfMemory
             Where ``auto_batch`` is off, or a single review is too much.
         """
         self.optimizer.zero_grad()
@@ -258,7 +259,7 @@ class Trainer:
         if not self.config.auto_batch or len(largest) == 1:
             limit = self.config.batch_tokens
             advice = "" if self.config.auto_batch else ", or add --auto-batch"
-            raise TrainingError(
+            raise OutOfMemory(
                 f"{what}, {tokens:,} in all, at once: halve training.batch_tokens (to {max(tokens // 2, 1):,}; it is "
                 f"{limit:,}) or tokenizer.max_length{advice}"
             ) from problem
@@ -311,7 +312,7 @@ class Trainer:
         logits = torch.zeros(len(split), self.model.output.out_features)
         if len(own):
             logits[own] = compute_logits(self.model, [split.token_ids[i] for i in own], self.runtime, self.on_scored)
-        return loss_and_accuracy(self.processes.sum_tensor(logits), split.labels)
+        return loss_and_accuracy(self.processes.sum_after_long_work(logits), split.labels)
 
     def _finish_epoch(self) -> EpochRecord:
         """Validate, compare with the best so far, and decide whether to go on."""
@@ -361,7 +362,7 @@ class Trainer:
         if config.target_loss is not None and loss <= config.target_loss:
             return f"training loss {loss:.4f} reached the target {config.target_loss:g}"
         if self._out_of_time():
-            return f"the time limit of {config.max_seconds:g} seconds is up"
+            return f"{TIME_LIMIT} of {config.max_seconds:g} seconds is up"
         if config.patience is not None and self.epochs_without_better >= config.patience:
             return f"no better validation score for {self.epochs_without_better} epochs"
         return None

@@ -172,6 +172,16 @@ def test_epochs_may_grow_but_not_shrink(cli: Callable[..., Outcome]) -> None:
     assert "may grow, not shrink" in cli("train", "--resume", "run", "--epochs", "2", "--quiet").error(2)
 
 
+def test_a_run_whose_time_was_up_goes_on_with_more(cli: Callable[..., Outcome]) -> None:
+    assert cli(*SMALL, *settings(epochs=3), "--max-time", "0.001", "--output", "run").code == 0
+    assert len(history_of(Path("run"))) == 1
+    assert cli("train", "--resume", "run", "--quiet").code == 0
+    assert len(history_of(Path("run"))) == 1, "nothing has changed"
+    assert cli("train", "--resume", "run", "--max-time", "10m", "--quiet").code == 0
+    assert [record["epoch"] for record in history_of(Path("run"))] == [1, 2, 3]
+    assert history_of(Path("run"))[0]["stop_reason"] is None
+
+
 def test_a_finished_run_has_nothing_left_to_do(cli: Callable[..., Outcome]) -> None:
     assert cli(*SMALL, "--epochs", "1", "--output", "run").code == 0
     before = {
@@ -205,6 +215,24 @@ def test_a_damaged_newest_checkpoint_is_passed_over_aloud(cli: Callable[..., Out
     for path in Path("run/checkpoints").iterdir():
         (path / "state.safetensors").write_bytes(b"")
     assert "is whole: train again" in run_main("train", "--resume", "run", "--quiet").error(1).splitlines()[-1]
+
+
+def test_two_threads_resume_to_the_last_bit_too(
+    cli: Callable[..., Outcome], interrupt: Callable[..., None], tmp_path: Path
+) -> None:
+    large = ("--set", "model.embedding_dim=64", "--set", "model.hidden_dim=64", "--set", "model.bidirectional=true")
+    command = ["train", "--config", "sample", "--limit", "300", "--quiet", *large, *DROPOUT, "--epochs", "2"]
+    command += settings(threads=2)
+    threads = torch.get_num_threads()
+    try:
+        assert cli(*command, "--output", "whole").code == 0
+        interrupt(6)
+        assert cli(*command, "--output", "run").code == 130
+        interrupt(0)
+        assert cli("train", "--resume", "run", "--quiet").code == 0
+    finally:
+        torch.set_num_threads(threads)
+    assert_equal_runs(Path("whole"), Path("run"))
 
 
 @pytest.mark.parametrize(("change", "words"), [
