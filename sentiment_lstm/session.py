@@ -37,6 +37,8 @@ class Reporter(Protocol):
 
     def on_epoch(self, record: EpochRecord) -> None: ...
 
+    def on_end(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class Result:
@@ -219,6 +221,7 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: 
         except TrainingError as error:
             raise type(error)(f"{error}; {_kept(trainer)} is kept in {folder}") from error
         finally:
+            reporter.on_end()
             seconds = trainer.seconds
             if session.processes.is_main:
                 _finish(session, reason, seconds)

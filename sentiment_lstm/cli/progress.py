@@ -25,6 +25,9 @@ class QuietReporter:
     def on_epoch(self, record: EpochRecord) -> None:
         pass
 
+    def on_end(self) -> None:
+        pass
+
 
 class TerminalReporter:
     """Prints the table before the first step, a bar while an epoch runs, and a line when it is done."""
@@ -42,7 +45,14 @@ class TerminalReporter:
             return
         if self._bar is None:
             title = f"epoch {progress.epoch}/{self._epochs}"
-            self._bar = tqdm(total=progress.total_steps, desc=title, unit=" steps", leave=False, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=progress.total_steps,
+                initial=progress.steps - 1,  # where an interrupted epoch goes on
+                desc=title,
+                unit=" steps",
+                leave=False,
+                dynamic_ncols=True,
+            )
         rates = (
             f"{progress.reviews / progress.seconds:,.0f} reviews/s {progress.tokens / progress.seconds:,.0f} tokens/s"
         )
@@ -50,9 +60,7 @@ class TerminalReporter:
         self._bar.update()
 
     def on_epoch(self, record: EpochRecord) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self.on_end()
         _say(
             f"epoch {record.epoch}/{self._epochs}"
             f"  train loss {record.train_loss:.4f} accuracy {record.train_accuracy:.4f}"
@@ -61,6 +69,11 @@ class TerminalReporter:
             f"  {record.reviews_per_second:,.0f} reviews/s {record.tokens_per_second:,.0f} tokens/s"
             f"{'  *best' if record.is_best else ''}"
         )
+
+    def on_end(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 def describe(experiment: Experiment) -> str:

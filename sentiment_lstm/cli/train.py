@@ -133,6 +133,8 @@ def run_training(
 
 
 def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet: bool) -> tuple[Experiment, Result]:
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
     from sentiment_lstm.cli.progress import QuietReporter, TerminalReporter
     from sentiment_lstm.data.check import cheap_findings
     from sentiment_lstm.experiment import prepare_experiment
@@ -143,7 +145,7 @@ def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet:
 
     reporter = QuietReporter() if quiet else TerminalReporter()
     checkpoint = load_checkpoint(folder, config) if resume else None
-    with exchange():
+    with exchange(), logging_redirect_tqdm():  # a warning goes above the bar, not into it
         experiment = prepare_experiment(config)
         if checkpoint is not None:
             check_resumption(checkpoint, experiment, folder)
