@@ -78,7 +78,7 @@ def load_archive(folder: Path) -> Archive:
         raise UsageError(f"{folder} is not a run folder: it has no {', '.join(MODEL_FILES)}")
     if missing:
         raise ArchiveError(f"{folder} is incomplete: it has no {', '.join(missing)}; train again, or copy it again")
-    config = _load_config(folder / CONFIG)
+    config, values = _load_config(folder / CONFIG)
     labels = _load_labels(folder / LABELS)
     meta = _load_json(folder / META)
     if not isinstance(meta, dict):
@@ -90,6 +90,11 @@ def load_archive(folder: Path) -> Archive:
     if meta.get("tokenizer_fingerprint", tokenizer.fingerprint) != tokenizer.fingerprint:
         raise ArchiveError(f"{folder / TOKENIZER} is damaged or another run's: its sha256 differs; copy it again")
     model = _load_model(config, len(tokenizer), len(labels), folder / WEIGHTS)
+    if "settings_sha256" in meta and meta["settings_sha256"] != _settings_digest(values, labels):
+        raise ArchiveError(
+            f"{folder}: {CONFIG} (its model and tokenizer) or {LABELS} is not what the run was trained with: "
+            f"the sha256 in {META} differs; copy it again"
+        )
     return Archive(folder, config, tokenizer, labels, meta, model)
 
 
@@ -174,6 +179,13 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def _settings_digest(config: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """A sha256 over what a prediction depends on besides tokens and weights: one digit of it changes every answer."""
+    model = {name: value for name, value in config["model"].items() if name != "vectors"}  # where training began
+    parts = [model, config["tokenizer"], list(labels)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def save_weights(model: SentimentClassifier, folder: Path) -> None:
     """Write ``model.safetensors``, its own sha256 in the header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -187,7 +199,8 @@ def save_description(
     write_file(folder / CONFIG, config.to_yaml().encode())
     write_file(folder / TOKENIZER, tokenizer.to_bytes())
     write_json(folder / LABELS, list(labels))
-    write_json(folder / META, dict(meta))
+    digest = _settings_digest(config.model_dump(mode="json"), labels)
+    write_json(folder / META, {**meta, "settings_sha256": digest})
 
 
 def newest_run(parent: Path) -> Path:
@@ -204,14 +217,15 @@ def newest_run(parent: Path) -> Path:
     return weights[-1].parent
 
 
-def _load_config(path: Path) -> Config:
+def _load_config(path: Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration, and the values as they are written."""
     try:
         values = yaml.safe_load(_read(path))
         if not isinstance(values, dict):
             raise ConfigError("it holds no sections")
         if missing := Config.model_fields.keys() - values.keys():  # a file that was cut would get defaults for the rest
             raise ConfigError(f"it holds no section {', '.join(sorted(missing))}")
-        return validate_config(values, where="configuration")
+        return validate_config(values, where="configuration"), values
     except ArchiveError:
         raise
     except Exception as error:  # for dates and numbers that are none, yaml raises whatever Python does

@@ -88,6 +88,25 @@ def test_any_flipped_byte_of_the_tokenizer_is_noticed_or_harmless(
     assert refused >= 10
 
 
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("labels.json", "positive", "qositive"), ("config.yaml", "max_length: 64", "max_length: 60"),
+    ("config.yaml", "truncation: head_tail", "truncation: head"), ("config.yaml", "pooling: max", "pooling: mean"),
+])  # fmt: skip
+def test_a_change_that_fits_is_noticed_too(
+    cli: Callable[..., Outcome], copied_run: Path, name: str, old: str, new: str
+) -> None:
+    path = copied_run / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert "is not what the run was trained with" in refusal(cli, copied_run, name)
+
+
+def test_where_the_data_lies_may_be_changed(cli: Callable[..., Outcome], copied_run: Path) -> None:
+    path = copied_run / "config.yaml"
+    path.write_text(path.read_text().replace("source: sample", "source: imdb").replace("epochs: 1", "epochs: 2"))
+    assert cli("predict", "--model", copied_run, "good").code == 0
+
+
 def test_the_tokenizer_of_another_run_is_refused(cli: Callable[..., Outcome], copied_run: Path) -> None:
     path = copied_run / "tokenizer.json"
     path.write_text(path.read_text().replace('"good"', '"goof"'))
