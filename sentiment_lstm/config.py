@@ -41,6 +41,9 @@ class DataConfig(Section):
     )
     text_column: str | None = Field(None, description="column that holds the text; default: guessed and announced")
     label_column: str | None = Field(None, description="column that holds the label; default: guessed and announced")
+    validation: Literal["random", "grouped"] = Field(
+        "random", description="reviews are held out one by one, or in groups that share rare names or repeat each other"
+    )
     validation_share: float = Field(0.1, gt=0.0, lt=1.0, description="share of the training reviews held out")
     test_share: float = Field(0.1, gt=0.0, lt=1.0, description="share held out first, where there is no test split")
     split_seed: int = Field(0, ge=0, description="seed of the splits and of `limit`; the same for every training seed")
@@ -97,6 +100,9 @@ class ModelConfig(Section):
     vectors: str | None = Field(
         None, min_length=1, description="text file of word vectors (GloVe, word2vec, fastText) to start from"
     )
+    init: str | None = Field(
+        None, min_length=1, description="run folder whose words and weights training starts from; see pretrain"
+    )
     freeze_embedding: bool = Field(False, description="leave the embedding as it starts; for pretrained vectors")
 
     @field_validator("conv_kernel_size")
@@ -124,7 +130,18 @@ class TrainingConfig(Section):
     plateau_factor: float = Field(0.5, gt=0.0, lt=1.0, description="reduce_on_plateau: what the rate is multiplied by")
     plateau_patience: int = Field(0, ge=0, description="reduce_on_plateau: epochs without a better score it waits")
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="probability spread evenly over all classes")
+    adversarial_epsilon: float = Field(
+        0.0, ge=0.0, le=1000.0,
+        description="length of a review's perturbation in standard deviations of the embedding; 0: none",
+    )  # fmt: skip
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes count for more")
+    init_rate: float = Field(
+        1.0, gt=0.0, le=1.0,
+        description="factor on the rate of each layer taken over by model.init, once more for each layer below the top",
+    )  # fmt: skip
+    gradual_unfreezing: bool = Field(
+        False, description="layers taken over by model.init join in one an epoch, from the second on, the top one first"
+    )
     gradient_clip: float | None = Field(
         1.0, gt=0.0, description="largest norm of the whole gradient; null: no clipping"
     )
@@ -155,6 +172,18 @@ class TrainingConfig(Section):
         return value
 
 
+class PretrainingConfig(Section):
+    """The language model: how ``pretrain`` reads text. ``train`` reads none of it."""
+
+    backward: bool = Field(False, description="read each text from its last word to its first")
+    streams: int = Field(128, ge=1, le=8192, description="B, texts read side by side")
+    window: int = Field(64, ge=1, le=4096, description="T, words between two optimiser steps; the state is carried on")
+    sampled_words: int | None = Field(
+        1024, ge=1, description="words that each next word is told apart from, drawn anew each step; null: all of them"
+    )
+    validation_share: float = Field(0.01, gt=0.0, lt=1.0, description="share of the texts held out for perplexity")
+
+
 class Config(Section):
     """The whole configuration of a run."""
 
@@ -162,6 +191,7 @@ class Config(Section):
     tokenizer: TokenizerConfig = TokenizerConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    pretraining: PretrainingConfig = PretrainingConfig()
 
     def to_yaml(self) -> str:
         """Return every key with its value, as YAML that ``load_config`` reads back to an equal ``Config``."""
@@ -169,10 +199,12 @@ class Config(Section):
 
     def with_absolute_paths(self) -> Config:
         """Return the configuration with its data and vectors named so that any working folder finds them."""
-        data, vectors = self.data, self.model.vectors
+        data, vectors, init = self.data, self.model.vectors, self.model.init
         sources = {name: getattr(data, name) for name in ("source", "test_data", "validation_data")}
         absolute = {name: absolute_source(value) for name, value in sources.items() if value is not None}
-        model = self.model.model_copy(update={"vectors": vectors and _absolute(vectors)})
+        model = self.model.model_copy(
+            update={"vectors": vectors and _absolute(vectors), "init": init and _absolute(init)}
+        )
         return self.model_copy(update={"data": data.model_copy(update=absolute), "model": model})
 
 

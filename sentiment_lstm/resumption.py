@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # by one. Another machine is warned about. When to save and when to stop decide nothing; `epochs` has a rule of its own.
 FREE_SETTINGS = {
     "data": ("source", "test_data", "validation_data"),
+    "model": ("vectors", "init"),  # where training began
     "training": (
         *("epochs", "max_seconds", "device", "threads", "auto_batch"),
         *("checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints"),
@@ -43,7 +44,7 @@ def load_checkpoint(folder: Path, config: Config) -> Checkpoint | None:
     """
     checkpoint = Checkpoints(folder, keep=1).load_newest()
     if checkpoint is not None:
-        _refuse(differences(checkpoint.values.get("config", {}), _fixed_settings(config)), folder)
+        _refuse(differences(_with_defaults(checkpoint.values.get("config", {})), _fixed_settings(config)), folder)
         _check_epochs(checkpoint, config)
     return checkpoint
 
@@ -95,6 +96,11 @@ def _machine(runtime: Runtime) -> dict[str, Any]:
         "precision": runtime.precision,
         "torch": version("torch"),
     }
+
+
+def _with_defaults(then: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint of an earlier version, which lacks a setting, ran as its default says."""
+    return {section: {**values, **then.get(section, {})} for section, values in _fixed_settings(Config()).items()}
 
 
 def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:

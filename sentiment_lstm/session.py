@@ -9,17 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
-
 from sentiment_lstm import files, signals
 from sentiment_lstm.errors import ArchiveError, Interrupted, RunFailure, TrainingError, UsageError
 from sentiment_lstm.experiment import Experiment, describe_run
 from sentiment_lstm.inference import archive
-from sentiment_lstm.model.classifier import SentimentClassifier
 from sentiment_lstm.resumption import identity
 from sentiment_lstm.training.checkpoint import Checkpoint, Checkpoints
-from sentiment_lstm.training.objectives import balanced_class_weights, supervised
 from sentiment_lstm.training.processes import losses_named
 from sentiment_lstm.training.progress import EpochRecord, Progress
 from sentiment_lstm.training.state import restore, training_state
@@ -75,28 +70,15 @@ class Session:
     """One process's work on a run: what it saves, and when it stops."""
 
     def __init__(self, experiment: Experiment, folder: Path, reporter: Reporter) -> None:
-        config = experiment.config.training
-        weights = None
-        if config.class_weights == "balanced":
-            weights = balanced_class_weights(np.bincount(experiment.train.labels).tolist())
         self.experiment = experiment
         self.folder = folder
         self.reporter = reporter
         self.processes = experiment.runtime.processes
-        self.checkpoints = Checkpoints(folder, config.keep_checkpoints)
+        self.checkpoints = Checkpoints(folder, experiment.config.training.keep_checkpoints)
         self._identity = identity(experiment)
         self.saved_at = time.perf_counter()
         self.checkpoint_seconds = 0.0
-        self.trainer = Trainer(
-            experiment.model,
-            supervised(config.label_smoothing, weights),
-            config,
-            experiment.runtime,
-            experiment.train,
-            experiment.validation,
-            self._on_step,
-            self._on_scored,
-        )
+        self.trainer = experiment.build_trainer(self._on_step, self._on_scored)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Put everything back to where the checkpoint was written, the best epoch's weights too."""
@@ -109,7 +91,7 @@ class Session:
         for record in self.trainer.fit():
             if self.processes.is_main:
                 if record.is_best:
-                    archive.save_weights(self.experiment.model, self.folder)
+                    archive.save_weights(self.experiment.model.state_dict(), self.folder)
                 files.append_line(self.folder / archive.HISTORY, asdict(record))
             self.save()
             self.reporter.on_epoch(record)
@@ -165,13 +147,8 @@ class Session:
         except ArchiveError as error:
             logger.warning("%s is left as it is: the best epoch's checkpoint is lost (%s)", archive.WEIGHTS, error)
             return
-        experiment = self.experiment
-        with torch.device("meta"):  # takes neither memory nor random numbers
-            model = SentimentClassifier(
-                experiment.config.model, len(experiment.tokenizer), len(experiment.labels), initialize=False
-            )
-        model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()}, assign=True)
-        archive.save_weights(model, self.folder)
+        weights = {name: tensors[f"model.{name}"] for name in self.experiment.model.state_dict()}
+        archive.save_weights(weights, self.folder)
 
 
 def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: Checkpoint | None = None) -> Result:
@@ -264,7 +241,7 @@ def _finish(session: Session, reason: str, seconds: float) -> None:
     }
     try:
         if best is None or not (folder / archive.WEIGHTS).is_file():
-            archive.save_weights(session.experiment.model, folder)
+            archive.save_weights(session.experiment.model.state_dict(), folder)
         files.write_json(folder / archive.METRICS, summary)
         if trainer.history:
             from sentiment_lstm.evaluation.plots import plot_curves

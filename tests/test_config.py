@@ -160,7 +160,7 @@ def test_what_a_recipe_leaves_out_has_its_default(content: str, tmp_path: Path) 
     ("content", "words"),
     [
         (b"training: [1\n", "line 2 is not valid YAML"),
-        (b"- 1\n", "must hold the sections data, tokenizer, model, training, not a list"),
+        (b"- 1\n", "must hold the sections data, tokenizer, model, training, pretraining, not a list"),
         (b"just words\n", "not a str"),
         (b"\xff\xfe\x00", "byte 1 is not UTF-8"),
         (b"a: \x00", "not valid YAML"),

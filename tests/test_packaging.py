@@ -62,3 +62,9 @@ def test_every_dependency_is_pinned() -> None:
 @pytest.mark.parametrize("name", ["setup", "train", "test", "check", "benchmark.py"])
 def test_scripts_are_executable(name: str) -> None:
     assert os.access(ROOT / "scripts" / name, os.X_OK)
+
+
+def test_wheel_holds_the_minimal_pairs(unpacked_wheel: Path) -> None:
+    for name in ("sentences.jsonl", "twins.jsonl"):
+        shipped = unpacked_wheel / "sentiment_lstm" / "pairs" / name
+        assert shipped.read_bytes() == (ROOT / "tests" / "behaviour" / name).read_bytes()

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sentiment_lstm import __version__, signals
-from sentiment_lstm.cli import config, data, evaluate, predict, train
+from sentiment_lstm.cli import compare, config, data, evaluate, predict, pretrain, train
 from sentiment_lstm.errors import SentimentLSTMError, UsageError
 from sentiment_lstm.launch import this_launch
 
@@ -30,7 +30,9 @@ app = typer.Typer(
     'sentiment-lstm predict "not bad at all"',
 )
 app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")

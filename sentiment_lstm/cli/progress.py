@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 
@@ -41,6 +42,12 @@ class TerminalReporter:
         _say(describe(experiment))
 
     def on_step(self, progress: Progress) -> None:
+        rates = (
+            f"{progress.reviews / progress.seconds:,.0f} reviews/s {progress.tokens / progress.seconds:,.0f} tokens/s"
+        )
+        self._advance(progress, f"loss {progress.loss:.4f} accuracy {progress.accuracy:.4f} {rates}")
+
+    def _advance(self, progress: Progress, text: str) -> None:
         if not sys.stderr.isatty():
             return
         if self._bar is None:
@@ -53,10 +60,7 @@ class TerminalReporter:
                 leave=False,
                 dynamic_ncols=True,
             )
-        rates = (
-            f"{progress.reviews / progress.seconds:,.0f} reviews/s {progress.tokens / progress.seconds:,.0f} tokens/s"
-        )
-        self._bar.set_postfix_str(f"loss {progress.loss:.4f} accuracy {progress.accuracy:.4f} {rates}", refresh=False)
+        self._bar.set_postfix_str(text, refresh=False)
         self._bar.update()
 
     def on_epoch(self, record: EpochRecord) -> None:
@@ -74,6 +78,44 @@ class TerminalReporter:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class PretrainingReporter(TerminalReporter):
+    """The same for a language model: words instead of reviews, perplexity instead of accuracy."""
+
+    def on_start(self, experiment: Experiment) -> None:
+        self._epochs = experiment.config.training.epochs
+        _say(describe_pretraining(experiment))
+
+    def on_step(self, progress: Progress) -> None:
+        rate = f"{progress.tokens / progress.seconds:,.0f} words/s"
+        self._advance(progress, f"perplexity about {math.exp(min(progress.loss, 50)):,.0f} {rate}")
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.on_end()
+        _say(
+            f"epoch {record.epoch}/{self._epochs}"
+            f"  train loss {record.train_loss:.4f}"
+            f"  held-out loss {record.validation_loss:.4f} perplexity {math.exp(record.validation_loss):.1f}"
+            f"  {record.training_seconds + record.validation_seconds:.0f} s  {record.tokens_per_second:,.0f} words/s"
+            f"{'  *best' if record.is_best else ''}"
+        )
+
+
+def describe_pretraining(experiment: Experiment) -> str:
+    """Return the table shown before the first step of a language model."""
+    rows = [["texts", "count", "words"]]
+    for name, split in (("train", experiment.train), ("held out", experiment.validation)):
+        rows.append([name, f"{len(split):,}", f"{sum(map(len, split.token_ids)):,}"])
+    facts = (
+        f"  tokenizer  {experiment.config.tokenizer.kind}, {len(experiment.tokenizer):,} entries\n"
+        f"  unknown    {experiment.train.unknown_share:.2%} of the words\n"
+        f"  machine    {experiment.runtime}"
+    )
+    parameters = count_parameters(experiment.model)
+    layers = [["layer", "parameters"], *([name, f"{count:,}"] for name, count in parameters.items())]
+    layers.append(["all", f"{sum(parameters.values()):,}"])
+    return "\n\n".join([format_table(rows), facts, format_table(layers)]) + "\n"
 
 
 def describe(experiment: Experiment) -> str:

@@ -6,6 +6,7 @@ import logging
 import shlex
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,15 @@ def _torchrun(launch: Launch) -> str:
     beside = found is not None and Path(found).parent == Path(sys.executable).parent
     program = "torchrun" if beside else f"{shlex.quote(sys.executable)} -m torch.distributed.run"
     return f"{program} {f'--nnodes {nodes} ' if nodes > 1 else ''}--nproc-per-node {launch.local_count}"
+
+
+def new_folder(name: str) -> Path:
+    """Return a folder under runs/ that does not exist yet."""
+    base = RUNS_FOLDER / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder, number = base, 2
+    while folder.exists():
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return folder
 
 
 def resolve_run(run: str | None) -> Path:

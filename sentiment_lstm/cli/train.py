@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import shlex
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentiment_lstm.cli.runs import RUNS_FOLDER, program_name
+from sentiment_lstm.cli.baselines import Baselines, score_baselines, validation_table
+from sentiment_lstm.cli.runs import RUNS_FOLDER, new_folder, program_name
 from sentiment_lstm.config import Config, find_recipe, load_config
 from sentiment_lstm.errors import RunFailure, TrainingError, UsageError
-from sentiment_lstm.files import is_free, locked
+from sentiment_lstm.files import is_free, locked, write_json
 from sentiment_lstm.launch import this_launch
 
 if TYPE_CHECKING:
@@ -41,8 +43,14 @@ def train(
     test_data: Annotated[str | None, typer.Option(help="File with the test reviews.")] = None,
     limit: Annotated[int | None, typer.Option(help="A stratified sample of so many reviews a split.")] = None,
     vectors: Annotated[str | None, typer.Option(help="Word vectors to start from (GloVe, word2vec, fastText).")] = None,
+    init: Annotated[str | None, typer.Option(help="Run to start from: a language model's, or a classifier's.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training reviews.")] = None,
     seed: Annotated[int | None, typer.Option(help="Weights, dropout and batch order follow from it.")] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="N", help="Train N runs, with --seed and the seeds after it: mean and deviation."),
+    ] = None,
+    baseline: Baselines = None,
     max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
@@ -72,6 +80,7 @@ def train(
         "data.test_data": test_data,
         "data.limit": limit,
         "model.vectors": vectors,
+        **(sizes_of(init) if init is not None else {}),
         "training.epochs": epochs,
         "training.seed": seed,
         "training.max_seconds": None if max_time is None else parse_duration(max_time),
@@ -86,14 +95,26 @@ def train(
             raise UsageError("--resume goes on in the run's own folder: leave out --output, --force, --dry-run and "
                              "--overfit-batch")  # fmt: skip
         folder = resolve_resumable(run)
-        resolved = load_config(config or str(folder / "config.yaml"), settings or [], changes).with_absolute_paths()
+        recipe = folder / ("config.yaml" if (folder / "config.yaml").is_file() else "recipe.yaml")
+        if recipe.name == "config.yaml" and seeds is not None:
+            raise UsageError(f"{folder} is one run: --seeds N --resume goes on with a folder that --seeds has made")
+        if recipe.name == "recipe.yaml" and seed is not None:
+            raise UsageError(f"{folder} has seeds of its own: leave out --seed")
+        resolved = load_config(config or str(recipe), settings or [], changes).with_absolute_paths()
         check_processes(resolved)
-        run_training(resolved, folder, resume=True, quiet=quiet)
+        if recipe.name == "recipe.yaml":
+            from sentiment_lstm.cli.seeds import resume_seeds
+
+            resume_seeds(folder, resolved, seeds, baselines=baseline or [], quiet=quiet)
+        else:
+            run_training(resolved, folder, resume=True, quiet=quiet, baselines=baseline or [])
         return
     if run is not None:
         raise UsageError(
             f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
         )
+    if (dry_run or overfit_batch is not None) and (seeds is not None or baseline):
+        raise UsageError("--seeds and --baseline go with training to the end: leave out --dry-run and --overfit-batch")
     resolved = load_config(config or "imdb", settings or [], changes).with_absolute_paths()
     check_processes(resolved)
     if overfit_batch is not None:
@@ -101,8 +122,13 @@ def train(
     elif dry_run:
         show(resolved, quiet=quiet)
     else:
-        folder = output or _new_folder(find_recipe(config or "imdb").stem)
-        run_training(resolved, folder, force=force, quiet=quiet)
+        folder = output or new_folder(find_recipe(config or "imdb").stem)
+        if seeds is not None:
+            from sentiment_lstm.cli.seeds import train_seeds
+
+            train_seeds(resolved, folder, seeds, force=force, baselines=baseline or [], quiet=quiet)
+        else:
+            run_training(resolved, folder, force=force, quiet=quiet, baselines=baseline or [])
 
 
 def show(config: Config, *, quiet: bool) -> None:
@@ -117,68 +143,141 @@ def show(config: Config, *, quiet: bool) -> None:
 
 
 def run_training(
-    config: Config, folder: Path, *, force: bool = False, resume: bool = False, quiet: bool = False
+    config: Config,
+    folder: Path,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    quiet: bool = False,
+    baselines: Sequence[str] = (),
+    part_of: Path | None = None,
 ) -> None:
-    """Prepare, show the table, train, and say what to do next. Under torchrun the first process alone speaks."""
+    """Prepare, show the table, train, and say what to do next. Under torchrun the first process alone speaks.
+
+    Parameters
+    ----------
+    baselines : names to compare with on the validation reviews
+    part_of : folder of several runs that this one is among, and that says by itself what comes next
+    """
     if not this_launch().is_main:
-        _train_in(folder, config, force=force, resume=resume, quiet=True)
+        train_in(folder, config, force=force, resume=resume, quiet=True)
         return
     check_folder(folder)
     with locked(folder):
         if not resume:
             check_free(folder, force)
-        outcome = _train_in(folder, config, force=force, resume=resume, quiet=quiet)
+        stored = _stored_baselines(folder) if resume else {}
+        experiment, result = train_in(folder, config, force=force, resume=resume, quiet=quiet, part_of=part_of)
         if not quiet:
-            _report(folder, *outcome)
+            _report(folder, result)
+        if baselines or stored:
+            _compare_with_baselines(folder, experiment, result, baselines, stored, quiet)
+        if not quiet and part_of is None:
+            if experiment.config.data.source == "sample":
+                typer.echo(_first_lesson(experiment, folder))
+            typer.echo(f"next: sentiment-lstm evaluate {folder}", err=True)
 
 
-def _train_in(folder: Path, config: Config, *, force: bool, resume: bool, quiet: bool) -> tuple[Experiment, Result]:
+def train_in(
+    folder: Path,
+    config: Config,
+    *,
+    force: bool,
+    resume: bool,
+    quiet: bool,
+    command: str = "train",
+    part_of: Path | None = None,
+) -> tuple[Experiment, Result]:
+    """Prepare and train in a folder that is held; ``command`` is ``train`` or ``pretrain``."""
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    from sentiment_lstm.cli.progress import QuietReporter, TerminalReporter
+    from sentiment_lstm.cli.progress import PretrainingReporter, QuietReporter, TerminalReporter
     from sentiment_lstm.data.check import cheap_findings
-    from sentiment_lstm.experiment import prepare_experiment
+    from sentiment_lstm.experiment import prepare_experiment, prepare_pretraining
     from sentiment_lstm.resumption import check_resumption, load_checkpoint
     from sentiment_lstm.session import claim_folder
     from sentiment_lstm.session import train as train_session
     from sentiment_lstm.training.processes import exchange
 
-    reporter = QuietReporter() if quiet else TerminalReporter()
+    pretrains = command == "pretrain"
+    reporter = QuietReporter() if quiet else PretrainingReporter() if pretrains else TerminalReporter()
     checkpoint = load_checkpoint(folder, config) if resume else None
     with exchange(), logging_redirect_tqdm():  # a warning goes above the bar, not into it
-        experiment = prepare_experiment(config)
+        experiment = prepare_pretraining(config) if pretrains else prepare_experiment(config)
         if checkpoint is not None:
             check_resumption(checkpoint, experiment, folder)
         elif resume:
             logger.info("no checkpoint in %s yet: starting from the beginning", folder)
         elif experiment.runtime.processes.is_main:
             claim_folder(folder, force)
-            for finding in cheap_findings(experiment.splits):
+            for finding in cheap_findings(experiment.splits) if not pretrains else []:
                 logger.warning("%s", finding.line)
         try:
             result = train_session(experiment, folder, reporter, checkpoint)
         except (KeyboardInterrupt, RunFailure) as error:
             can_go_on = config.training.keep_checkpoints and (folder / "config.yaml").is_file()
             if can_go_on and not isinstance(error, TrainingError):  # which would only come again
-                error.args = (f"{error}; go on with: {resume_command(folder)}",)
+                error.args = (f"{error}; go on with: {resume_command(part_of or folder, command)}",)
             raise
     return experiment, result
 
 
-def _report(folder: Path, experiment: Experiment, result: Result) -> None:
+def _report(folder: Path, result: Result) -> None:
     if result.best is not None:
         typer.echo(
             f"{result.stop_reason}; kept epoch {result.best.epoch}: "
             f"validation accuracy {result.best.validation_accuracy:.4f}, {result.seconds:.0f} s\n{folder}"
         )
-    if experiment.config.data.source == "sample":
-        typer.echo(_first_lesson(experiment, folder))
-    typer.echo(f"next: sentiment-lstm evaluate {folder}", err=True)
 
 
-def resume_command(folder: Path) -> str:
+def _compare_with_baselines(
+    folder: Path,
+    experiment: Experiment,
+    result: Result,
+    names: Sequence[str],
+    stored: dict[str, Any],
+    quiet: bool,
+) -> None:
+    """Fit baselines on the training reviews, tell how they do on the validation reviews, add it to ``metrics.json``.
+
+    The test split is not looked at. What an earlier process of this run found out is kept.
+    """
+    from sentiment_lstm.evaluation.evaluator import baseline_facts
+
+    validation = experiment.splits["validation"]
+    results = score_baselines(names, experiment.splits["train"], validation)
+    facts: dict[str, Any] = {**stored, **{own.name: baseline_facts(own) for own in results}}
+    path = folder / "metrics.json"
+    write_json(path, {**json.loads(path.read_bytes()), "baselines": facts})
+    if results and not quiet:
+        accuracy = result.best.validation_accuracy if result.best else None
+        typer.echo(validation_table(("this network", accuracy, result.seconds), results, len(validation)))
+
+
+def _stored_baselines(folder: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads((folder / "metrics.json").read_bytes()).get("baselines", {})
+    except (OSError, ValueError, AttributeError):
+        return {}  # stopped before there was one, or damaged: training writes it anew
+    return stored if isinstance(stored, dict) else {}
+
+
+def resume_command(folder: Path, command: str = "train") -> str:
     """Return what to type to go on with a run."""
-    return f"{program_name()} train --resume {shlex.quote(str(folder))}"
+    return f"{program_name()} {command} --resume {shlex.quote(str(folder))}"
+
+
+def sizes_of(init: str) -> dict[str, object]:
+    """Return the settings that a run which starts from another one has in common with it."""
+    from sentiment_lstm.inference.archive import load_settings
+
+    start = load_settings(Path(init).expanduser())
+    settings: dict[str, object] = {"model.init": init, "model.kind": start.model.kind}
+    settings |= {f"model.{name}": getattr(start.model, name) for name in ("embedding_dim", "hidden_dim", "num_layers")}
+    settings |= {f"tokenizer.{name}": getattr(start.tokenizer, name) for name in ("kind", "min_frequency", "max_size")}
+    if start.pretraining.backward:
+        settings["model.bidirectional"] = True
+    return settings
 
 
 def check_processes(config: Config) -> None:
@@ -205,7 +304,7 @@ def resolve_resumable(run: Path | None) -> Path:
         Where there is none, or nothing to go on with.
     """
     if run is None:
-        configs = list(RUNS_FOLDER.glob("*/config.yaml"))
+        configs = [*RUNS_FOLDER.glob("*/config.yaml"), *RUNS_FOLDER.glob("*/seeds.json")]
         if not configs:
             raise UsageError(f"no run under {RUNS_FOLDER}/ to resume: name a run folder")
         run = max((path.parent for path in configs), key=lambda folder: folder.stat().st_mtime)
@@ -213,7 +312,7 @@ def resolve_resumable(run: Path | None) -> Path:
     run = run.expanduser()
     if not run.is_dir():
         raise UsageError(f"no run at {run}: expected a folder written by sentiment-lstm train")
-    if not (run / "config.yaml").is_file():
+    if not (run / "config.yaml").is_file() and not (run / "seeds.json").is_file():
         raise UsageError(
             f"{run} holds no run to resume (no config.yaml): it stopped before training began; train again"
         )
@@ -281,18 +380,9 @@ def parse_duration(text: str) -> float:
     return total
 
 
-def _new_folder(name: str) -> Path:
-    """A folder under runs/ that does not exist yet."""
-    base = RUNS_FOLDER / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder, number = base, 2
-    while folder.exists():
-        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
-    return folder
-
-
 def _first_lesson(experiment: Experiment, folder: Path) -> str:
     """The sample corpus is built so that counting words fails: show both, on its test split."""
-    from sentiment_lstm.evaluation.baseline import tfidf_accuracy
+    from sentiment_lstm.evaluation.baselines import tfidf_accuracy
     from sentiment_lstm.evaluation.evaluator import evaluate, save_evaluation
     from sentiment_lstm.inference.archive import load_archive
 

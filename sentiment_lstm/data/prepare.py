@@ -13,15 +13,17 @@ from safetensors import SafetensorError
 
 from sentiment_lstm.config import DataConfig, TokenizerConfig
 from sentiment_lstm.data import cache
+from sentiment_lstm.data.groups import Groups, find_groups
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.sources import Source, load_source
-from sentiment_lstm.data.splits import stratified_sample, stratified_split
+from sentiment_lstm.data.splits import divide, draw_groups, draw_reviews, stratified_sample
 from sentiment_lstm.data.tokenizer import UNK_ID, Tokenizer, build_tokenizer, truncate
 from sentiment_lstm.errors import DataError
 
 logger = logging.getLogger(__name__)
 
 TOKENIZER_VERSION = "1"  # part of the cache's keys: raise it when the code that builds or encodes changes
+GROUPS_VERSION = "1"  # likewise, for the code that finds groups
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def load_splits(config: DataConfig) -> dict[str, list[Review]]:
     """Return labelled reviews as ``train``, ``validation`` and ``test``.
 
     Validation comes out of the training reviews unless the source or ``validation_data`` brings its own. Where the
-    source has no test split, a share of its reviews becomes one before anything else happens.
+    source has no test split, a share of its reviews becomes one before anything else happens. Both are drawn as
+    ``config.validation`` says: review by review, or in whole groups of reviews that are likely to be of one film.
 
     Raises
     ------
@@ -72,12 +75,7 @@ def load_splits(config: DataConfig) -> dict[str, list[Review]]:
         raise DataError(f"{config.source} has no training reviews: expected a split named train, or a single file")
     if config.limit is not None:
         splits = {name: stratified_sample(own, config.limit, config.split_seed) for name, own in splits.items()}
-    if "test" not in splits:
-        splits["train"], splits["test"] = stratified_split(splits["train"], config.test_share, config.split_seed)
-    if "validation" not in splits:
-        splits["train"], splits["validation"] = stratified_split(
-            splits["train"], config.validation_share, config.split_seed
-        )
+    _hold_out(splits, config)
     known = {review.label for review in splits["train"]}
     for name in ("train", "validation", "test"):
         foreign = next((review for review in splits[name] if review.label not in known), None)
@@ -92,6 +90,44 @@ def load_splits(config: DataConfig) -> dict[str, list[Review]]:
                 "give more reviews, raise --limit, or check the label column"
             )
     return splits
+
+
+def _hold_out(splits: dict[str, list[Review]], config: DataConfig) -> None:
+    """Take out of the training reviews the test and validation splits that the source lacks."""
+    shares = {"test": config.test_share, "validation": config.validation_share}
+    lacking = [name for name in shares if name not in splits]
+    levels: list[np.ndarray] = []
+    if lacking and config.validation == "grouped":
+        groups = groups_of(splits["train"])
+        levels = [groups.names, groups.copies]
+    for name in lacking:
+        held_out = _draw(name, splits["train"], levels, shares[name], config.split_seed)
+        splits["train"], splits[name] = divide(splits["train"], held_out)
+        levels = [level[~held_out] for level in levels]
+
+
+def _draw(name: str, reviews: list[Review], levels: Sequence[np.ndarray], share: float, seed: int) -> np.ndarray:
+    """Choose the reviews to hold out by the widest groups that allow it; say so where these are not the first."""
+    fallbacks = ("only copies and near copies are kept together", "reviews are drawn one by one")
+    for level, fallback in zip(levels, fallbacks, strict=False):
+        held_out = draw_groups(reviews, level, share, seed)
+        if held_out is not None:
+            return held_out
+        logger.warning("%s: whole groups of alike reviews do not make up a share of %g: %s", name, share, fallback)
+    return draw_reviews(reviews, share, seed)
+
+
+def groups_of(reviews: Sequence[Review]) -> Groups:
+    """Find which reviews belong together, or take it from the cache."""
+    name = f"{cache.key([GROUPS_VERSION, *(review.text for review in reviews)])}.groups.safetensors"
+    if (cached := cache.read(name)) is not None:
+        try:
+            return Groups(**safetensors.numpy.load(cached))
+        except (SafetensorError, TypeError):
+            logger.debug("damaged cache entry %s", name)
+    groups = find_groups(reviews)
+    cache.write(name, safetensors.numpy.save({"copies": groups.copies, "names": groups.names}))
+    return groups
 
 
 def load_evaluation_split(config: DataConfig, split: str) -> list[Review]:
@@ -141,7 +177,7 @@ def encode_split(
     DataError
         Where a review's label is not one of ``labels``.
     """
-    token_ids = _encode([review.text for review in reviews], tokenizer)
+    token_ids = encode_token_ids([review.text for review in reviews], tokenizer)
     kept = [truncate(ids, config.max_length, config.truncation) for ids in token_ids]
     cut = sum(len(ids) > config.max_length for ids in token_ids)
     num_kept = max(sum(map(len, kept)), 1)
@@ -159,7 +195,8 @@ def encode_split(
     )
 
 
-def _encode(texts: list[str], tokenizer: Tokenizer) -> list[np.ndarray]:
+def encode_token_ids(texts: list[str], tokenizer: Tokenizer) -> list[np.ndarray]:
+    """Encode texts whole, from the cache where the same ones were encoded before."""
     name = f"{cache.key([TOKENIZER_VERSION, tokenizer.fingerprint, *texts])}.safetensors"
     if (cached := cache.read(name)) is not None:
         try:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from sentiment_lstm.config import DataConfig
+from sentiment_lstm.data import cache
 from sentiment_lstm.data.prepare import EncodedSplit, encode_split, fingerprint, load_evaluation_split, load_splits
 from sentiment_lstm.data.reviews import Review
+from sentiment_lstm.errors import ArchiveError, DataError
+from sentiment_lstm.evaluation import comparison
+from sentiment_lstm.evaluation.baselines import BASELINES, BaselineResult
 from sentiment_lstm.evaluation.metrics import Metrics, compute_metrics
 from sentiment_lstm.evaluation.plots import plot_confusion
-from sentiment_lstm.files import write_file, write_json
+from sentiment_lstm.files import json_line, write_file, write_json
 from sentiment_lstm.inference.archive import Archive
 from sentiment_lstm.training.runtime import Runtime
 from sentiment_lstm.training.scoring import compute_logits
@@ -32,7 +36,9 @@ class Evaluation:
     metrics: Metrics
 
 
-def load_reviews(archive: Archive, data: DataConfig | None, split: str) -> list[Review]:
+def load_reviews(
+    archive: Archive, data: DataConfig | None, split: str, splits: dict[str, list[Review]] | None = None
+) -> list[Review]:
     """Return the reviews to evaluate on: a split of the run's own data, or of other data.
 
     Parameters
@@ -41,6 +47,7 @@ def load_reviews(archive: Archive, data: DataConfig | None, split: str) -> list[
     data : DataConfig or None
         Other data; ``None`` for the run's own, split as it was for training.
     split : "train", "validation" or "test"
+    splits : the run's own data, where :func:`load_own_splits` has read it already
 
     Raises
     ------
@@ -49,6 +56,8 @@ def load_reviews(archive: Archive, data: DataConfig | None, split: str) -> list[
     """
     own = archive.config.data
     if data is None or (data.source == own.source and data.limit is None):
+        if splits is not None:
+            return splits[split]
         splits = load_splits(own)
         if fingerprint(splits) != archive.meta.get("data_fingerprint"):
             logger.warning(
@@ -74,20 +83,85 @@ def evaluate(
     return Evaluation(split, logits, compute_metrics(logits, split.labels, archive.labels))
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path, source: str, split: str) -> None:
-    """Write ``metrics.json``, ``predictions.jsonl`` (a review a line, in order) and ``confusion.png``."""
-    write_json(folder / "metrics.json", {"data": source, "split": split, **evaluation.metrics.to_dict()})
-    labels = evaluation.metrics.labels
-    rows = []
-    probabilities = evaluation.logits.double().softmax(1)
-    for review, own, best in zip(
-        evaluation.split.reviews, probabilities.tolist(), evaluation.logits.argmax(1).tolist(), strict=True
-    ):
-        shown = {label: round(value, 6) for label, value in zip(labels, own, strict=True)}
-        rows.append({"id": review.id, "label": review.label, "predicted": labels[best], "probabilities": shown})
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_file(folder / "predictions.jsonl", lines.encode("utf-8", "backslashreplace"))
+def load_own_splits(archive: Archive) -> dict[str, list[Review]]:
+    """Return the splits that a run was trained with, for a baseline to be fitted on the very same reviews.
+
+    Raises
+    ------
+    DataError
+        Where the data has changed since.
+    """
+    splits = load_splits(archive.config.data)
+    if fingerprint(splits) != archive.meta.get("data_fingerprint"):
+        raise DataError(
+            f"{archive.config.data.source} has changed since {archive.folder} was trained: a baseline cannot be fitted "
+            "on the same training reviews; leave out --baseline, or train again"
+        )
+    return splits
+
+
+def save_evaluation(evaluation: Evaluation, folder: Path, source: str, split: str) -> dict[str, Any]:
+    """Write ``metrics.json``, ``predictions.jsonl`` (a review a line, in order) and ``confusion.png``.
+
+    What baselines answered to other reviews is removed: a folder holds answers to the same reviews only.
+    Returns what ``metrics.json`` holds.
+    """
+    reviews = evaluation.split.reviews
+    digest = reviews_sha256(reviews)
+    origin = {"reviews_sha256": digest, "weights_sha256": comparison.weights_sha256(folder.parent)}
+    report = {"data": source, "split": split, **evaluation.metrics.to_dict(), **origin}
+    write_json(folder / "metrics.json", report)
+    probabilities = evaluation.logits.double().softmax(1).tolist()
+    predictions = _prediction_lines(
+        reviews, evaluation.metrics.labels, probabilities, evaluation.logits.argmax(1).tolist()
+    )
+    write_file(folder / comparison.PREDICTIONS, predictions)
+    if _stored_baselines(folder, digest) is None:
+        for name in (comparison.BASELINES_FILE, *map(comparison.baseline_predictions, BASELINES)):
+            (folder / name).unlink(missing_ok=True)
     plot_confusion(evaluation.metrics, folder / "confusion.png", f"{Path(source).name} ({split})")
+    return report
+
+
+def save_baseline(result: BaselineResult, reviews: Sequence[Review], folder: Path) -> None:
+    """Write a baseline's answers beside those of the model, and add its facts to ``baselines.json``."""
+    digest = reviews_sha256(reviews)
+    best = result.probabilities.argmax(1).tolist()
+    lines = _prediction_lines(reviews, result.labels, result.probabilities.tolist(), best)
+    write_file(folder / comparison.baseline_predictions(result.name), lines)
+    stored = {**(_stored_baselines(folder, digest) or {}), result.name: baseline_facts(result)}
+    write_json(folder / comparison.BASELINES_FILE, {"reviews_sha256": digest, "baselines": stored})
+
+
+def baseline_facts(result: BaselineResult) -> dict[str, Any]:
+    """Return what is written down of a baseline besides its answers."""
+    names = ("accuracy", "parameters", "fit_seconds", "scoring_seconds")
+    return {name: getattr(result, name) for name in names}
+
+
+def reviews_sha256(reviews: Sequence[Review]) -> str:
+    """Hash the texts and labels of reviews, in the order of their ids."""
+    ordered = sorted(reviews, key=lambda review: review.id)
+    return cache.key(part for review in ordered for part in (review.text, str(review.label)))
+
+
+def _stored_baselines(folder: Path, digest: str) -> dict[str, Any] | None:
+    """What is stored of baselines that answered to the reviews with this hash."""
+    try:
+        stored = comparison.read_object(folder / comparison.BASELINES_FILE)
+    except ArchiveError:
+        return None  # none, or damaged: written anew
+    return dict(stored.get("baselines") or {}) if stored.get("reviews_sha256") == digest else None
+
+
+def _prediction_lines(
+    reviews: Sequence[Review], labels: Sequence[str], probabilities: list[list[float]], best: list[int]
+) -> bytes:
+    rows = []
+    for review, own, place in zip(reviews, probabilities, best, strict=True):
+        shown = {label: round(value, 6) for label, value in zip(labels, own, strict=True)}
+        rows.append({"id": review.id, "label": review.label, "predicted": labels[place], "probabilities": shown})
+    return "".join(json_line(row) for row in rows).encode("utf-8", "backslashreplace")
 
 
 def _with_labels_of(labels: list[str], reviews: list[Review]) -> list[Review]:

@@ -43,6 +43,7 @@ HISTORY, METRICS, CURVES = "history.jsonl", "metrics.json", "curves.png"
 MODEL_FILES = (CONFIG, TOKENIZER, WEIGHTS, LABELS, META)
 RUN_FILES = (*MODEL_FILES, HISTORY, METRICS, CURVES)
 
+LANGUAGE_MODEL = "language model"  # what ``meta.json`` calls one
 LARGEST_BYTES = {CONFIG: 2**16, TOKENIZER: 2**26, WEIGHTS: 2**31, LABELS: 2**20, META: 2**24}
 LARGEST_HEADER_BYTES = 2**20  # of safetensors; that of 16 layers has 10,000
 LARGEST_WEIGHT = 1e6  # beyond it activations can overflow; trained weights stay below 100
@@ -71,22 +72,15 @@ def load_archive(folder: Path) -> Archive:
     ArchiveError
         Where a file is missing, damaged or does not fit the others.
     """
-    if not folder.is_dir():
-        raise UsageError(f"no run at {folder}: expected a folder written by sentiment-lstm train")
-    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
-    if len(missing) == len(MODEL_FILES):
-        raise UsageError(f"{folder} is not a run folder: it has no {', '.join(MODEL_FILES)}")
-    if missing:
-        raise ArchiveError(f"{folder} is incomplete: it has no {', '.join(missing)}; train again, or copy it again")
+    _check_folder(folder)
     config, values = _load_config(folder / CONFIG)
+    if _kind(folder) == LANGUAGE_MODEL:
+        raise UsageError(f"{folder} is a language model: train --init {folder} makes a classifier that starts from it")
     labels = _load_labels(folder / LABELS)
     meta = _load_json(folder / META)
     if not isinstance(meta, dict):
         raise ArchiveError(f"{folder / META} must be an object; copy it again")
-    try:
-        tokenizer = Tokenizer.from_bytes(_read(folder / TOKENIZER))
-    except ValueError as error:
-        raise ArchiveError(f"{folder / TOKENIZER}: {_shortened(error)}; copy it again") from error
+    tokenizer = _load_tokenizer(folder)
     if meta.get("tokenizer_fingerprint", tokenizer.fingerprint) != tokenizer.fingerprint:
         raise ArchiveError(f"{folder / TOKENIZER} is damaged or another run's: its sha256 differs; copy it again")
     model = _load_model(config, len(tokenizer), len(labels), folder / WEIGHTS)
@@ -113,17 +107,47 @@ def _load_model(config: Config, vocabulary_size: int, num_classes: int, path: Pa
         reason = _shortened("; ".join(differences[:3]))
         raise ArchiveError(f"{path} holds another model than {CONFIG} says: {reason}")
     weights = load_weights(path)
-    if not all(_is_sound(tensor) for tensor in weights.values()):
-        raise ArchiveError(
-            f"{path} holds weights that are not finite float32 numbers below {LARGEST_WEIGHT:,.0f}; "
-            "train again, or copy it again"
-        )
-    if header.get("__metadata__", {}).get("sha256") != _digest(weights):
-        raise ArchiveError(
-            f"{path} is damaged, or not as sentiment-lstm wrote it: its sha256 differs; train again, or copy it again"
-        )
+    _check_weights(path, weights, header)
     model.load_state_dict(weights, assign=True)
     return model.eval()
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What training can start from: a run's configuration, words and weights by name."""
+
+    config: Config
+    tokenizer: Tokenizer
+    weights: dict[str, Tensor]
+
+
+def load_settings(folder: Path) -> Config:
+    """Read the configuration of a run.
+
+    Raises
+    ------
+    UsageError, ArchiveError
+        As :func:`load_pretrained`.
+    """
+    _check_folder(folder)
+    return _load_config(folder / CONFIG)[0]
+
+
+def load_pretrained(folder: Path) -> Pretrained:
+    """Read a run, a language model's or a classifier's, to start another one from it.
+
+    Raises
+    ------
+    UsageError
+        Where the folder is not a run.
+    ArchiveError
+        Where a file is missing or damaged.
+    """
+    _check_folder(folder)
+    config, _ = _load_config(folder / CONFIG)
+    weights = load_weights(folder / WEIGHTS)
+    _check_weights(folder / WEIGHTS, weights, _read_header(folder / WEIGHTS))
+    return Pretrained(config, _load_tokenizer(folder), weights)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
@@ -163,6 +187,35 @@ def _not_safetensors(path: Path, reason: object) -> ArchiveError:
     )
 
 
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UsageError(f"no run at {folder}: expected a folder written by sentiment-lstm train")
+    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
+    if len(missing) == len(MODEL_FILES):
+        raise UsageError(f"{folder} is not a run folder: it has no {', '.join(MODEL_FILES)}")
+    if missing:
+        raise ArchiveError(f"{folder} is incomplete: it has no {', '.join(missing)}; train again, or copy it again")
+
+
+def _load_tokenizer(folder: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_bytes(_read(folder / TOKENIZER))
+    except ValueError as error:
+        raise ArchiveError(f"{folder / TOKENIZER}: {_shortened(error)}; copy it again") from error
+
+
+def _check_weights(path: Path, weights: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    if not all(_is_sound(tensor) for tensor in weights.values()):
+        raise ArchiveError(
+            f"{path} holds weights that are not finite float32 numbers below {LARGEST_WEIGHT:,.0f}; "
+            "train again, or copy it again"
+        )
+    if header.get("__metadata__", {}).get("sha256") != _digest(weights):
+        raise ArchiveError(
+            f"{path} is damaged, or not as sentiment-lstm wrote it: its sha256 differs; train again, or copy it again"
+        )
+
+
 def _is_sound(tensor: Tensor) -> bool:
     if tensor.dtype != torch.float32:
         return False
@@ -181,14 +234,14 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
 
 def _settings_digest(config: Mapping[str, Any], labels: Sequence[str]) -> str:
     """A sha256 over what a prediction depends on besides tokens and weights: one digit of it changes every answer."""
-    model = {name: value for name, value in config["model"].items() if name != "vectors"}  # where training began
+    model = {name: value for name, value in config["model"].items() if name not in ("vectors", "init")}
     parts = [model, config["tokenizer"], list(labels)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def save_weights(model: SentimentClassifier, folder: Path) -> None:
+def save_weights(weights: Mapping[str, Tensor], folder: Path) -> None:
     """Write ``model.safetensors``, its own sha256 in the header."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     write_file(folder / WEIGHTS, save_safetensors(tensors, {"sha256": _digest(tensors)}))
 
 
@@ -223,7 +276,9 @@ def _load_config(path: Path) -> tuple[Config, dict[str, Any]]:
         values = yaml.safe_load(_read(path))
         if not isinstance(values, dict):
             raise ConfigError("it holds no sections")
-        if missing := Config.model_fields.keys() - values.keys():  # a file that was cut would get defaults for the rest
+        if (
+            missing := {"data", "tokenizer", "model", "training"} - values.keys()
+        ):  # a file that was cut would get defaults for the rest
             raise ConfigError(f"it holds no section {', '.join(sorted(missing))}")
         return validate_config(values, where="configuration"), values
     except ArchiveError:
@@ -231,6 +286,11 @@ def _load_config(path: Path) -> tuple[Config, dict[str, Any]]:
     except Exception as error:  # for dates and numbers that are none, yaml raises whatever Python does
         reason = _shortened(error) or type(error).__name__
         raise ArchiveError(f"{path} is damaged or from another version ({reason}); copy it again") from error
+
+
+def _kind(folder: Path) -> str:
+    meta = _load_json(folder / META)
+    return str(meta.get("kind", "classifier")) if isinstance(meta, dict) else "classifier"
 
 
 def _load_labels(path: Path) -> list[str]:

@@ -118,19 +118,25 @@ class SentimentClassifier(nn.Module):
         """Fill the weights as the configuration names it; every forget gate starts at ``forget_bias``."""
         nn.init.normal_(self.embedding.weight, std=self.config.embedding_std)
         self.embedding.weight[PAD_ID].zero_()
-        hidden_dim = self.config.hidden_dim
-        for layer in [*self.recurrent.forwards, *self.recurrent.backwards]:
-            input_weight, hidden_weight, input_bias, hidden_bias = layer.parameters()
-            if self.config.initialization == "orthogonal":
-                for gate in input_weight.split(hidden_dim):
-                    nn.init.xavier_uniform_(gate)
-                for gate in hidden_weight.split(hidden_dim):
-                    nn.init.orthogonal_(gate)
-                input_bias.zero_()
-                hidden_bias.zero_()
-            if isinstance(layer, nn.LSTM):  # gates stand in the order input, forget, cell, output
-                input_bias[hidden_dim : 2 * hidden_dim] = self.config.forget_bias
-                hidden_bias[hidden_dim : 2 * hidden_dim] = 0.0
+        initialize_recurrent(self.recurrent, self.config)
+
+
+@torch.no_grad()
+def initialize_recurrent(recurrent: Recurrent, config: ModelConfig) -> None:
+    """Fill the recurrent layers' weights as the configuration names it; every forget gate starts at ``forget_bias``."""
+    hidden_dim = config.hidden_dim
+    for layer in [*recurrent.forwards, *recurrent.backwards]:
+        input_weight, hidden_weight, input_bias, hidden_bias = layer.parameters()
+        if config.initialization == "orthogonal":
+            for gate in input_weight.split(hidden_dim):
+                nn.init.xavier_uniform_(gate)
+            for gate in hidden_weight.split(hidden_dim):
+                nn.init.orthogonal_(gate)
+            input_bias.zero_()
+            hidden_bias.zero_()
+        if isinstance(layer, nn.LSTM):  # gates stand in the order input, forget, cell, output
+            input_bias[hidden_dim : 2 * hidden_dim] = config.forget_bias
+            hidden_bias[hidden_dim : 2 * hidden_dim] = 0.0
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:

@@ -13,7 +13,7 @@ class EpochRecord:
     epoch: int
     steps: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     validation_loss: float
     validation_accuracy: float
     learning_rate: float

@@ -36,7 +36,8 @@ def training_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]
         "seconds": trainer.seconds,
         "history": [asdict(record) for record in trainer.history],
     }
-    return {**_weights(trainer), **_optimizer_state(trainer), **_random_states(trainer)}, values
+    carried = {f"carried.{name}": value for name, value in trainer.carried_tensors().items()}
+    return {**_weights(trainer), **_optimizer_state(trainer), **_random_states(trainer), **carried}, values
 
 
 def restore(trainer: Trainer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
@@ -70,6 +71,7 @@ def restore(trainer: Trainer, tensors: Mapping[str, Tensor], values: Mapping[str
         trainer.loss_watch = LossWatch(**values["loss_watch"])
         trainer.seconds_before = float(values["seconds"])
         _allow_more_time(trainer)
+        trainer.take_up(_under("carried.", tensors))
         _restore_random_state(trainer, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArchiveError(f"the checkpoint does not fit this version: {error}") from error
@@ -98,7 +100,10 @@ def _optimizer_state(trainer: Trainer) -> dict[str, Tensor]:
 
 def _restore_optimizer(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
     optimizer = trainer.optimizer.state_dict()
-    for number, (name, parameter) in enumerate(trainer.parameters.items()):
+    in_order = {
+        name: trainer.parameters[name] for names in trainer.layers.values() for name in names
+    }  # as in the groups
+    for number, (name, parameter) in enumerate(in_order.items()):
         own = _under(f"optimizer.{name}.", tensors)
         for key, value in own.items():
             if value.shape not in (parameter.shape, ()):

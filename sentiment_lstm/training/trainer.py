@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sentiment_lstm.config import TrainingConfig
 from sentiment_lstm.data.batching import Batch, collate, plan_batches
@@ -34,8 +35,11 @@ TIME_LIMIT = "the time limit"  # how this stop reason begins: a resumed run may 
 NAMED_REVIEWS = 5  # of a batch that is talked about
 
 
-def build_optimizer(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Build the optimiser the configuration names; ``fused`` updates all weights in one pass over memory."""
+def build_optimizer(parameters: Sequence[Any], config: TrainingConfig) -> torch.optim.Optimizer:
+    """Build the optimiser the configuration names, for parameters or groups of them.
+
+    ``fused`` updates all weights in one pass over memory.
+    """
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, weight_decay=decay, fused=True)
@@ -61,6 +65,7 @@ class Trainer:
     train, validation : EncodedSplit
     on_step : called with the :class:`Progress` after each optimiser step, optional
     on_scored : called with a number of validation reviews when they have been scored, optional
+    taken_over : layers that another run has trained, the top one first
 
     Attributes
     ----------
@@ -80,6 +85,7 @@ class Trainer:
         validation: EncodedSplit,
         on_step: Callable[[Progress], None] | None = None,
         on_scored: Callable[[int], None] | None = None,
+        taken_over: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.objective = objective
@@ -91,7 +97,11 @@ class Trainer:
         self.on_scored = on_scored
         self.parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
         self.layers = layer_of(list(self.parameters))
-        self.optimizer = build_optimizer(list(self.parameters.values()), config)
+        self.taken_over = list(taken_over)
+        groups = [
+            {"params": [self.parameters[n] for n in names], "layer": layer} for layer, names in self.layers.items()
+        ]
+        self.optimizer = build_optimizer(groups, config)
         self.lengths = [len(ids) for ids in train.token_ids]
         self.processes = runtime.processes
         self.shared = SharedObjective(objective, model, self.processes) if self.processes.count > 1 else None
@@ -102,9 +112,14 @@ class Trainer:
         self.best_score = (-math.inf, -math.inf)
         self.epochs_without_better = 0
         self.piece_tokens: int | None = None  # auto_batch: tokens that went through at once after memory ran out
-        self.loss_watch = LossWatch(chance=math.log(model.output.out_features))
+        self.loss_watch = LossWatch(chance=math.log(self.num_outcomes))
         self.seconds_before = 0.0  # of training, that interrupted processes spent
         self.started = time.perf_counter()
+
+    @property
+    def num_outcomes(self) -> int:
+        """The classes that a guess would choose from."""
+        return self.model.output.out_features
 
     @property
     def best(self) -> EpochRecord | None:
@@ -178,6 +193,13 @@ class Trainer:
             tokens = 0 if batch is None else batch.num_tokens
             sums += [float(loss.total.detach()), float(loss.parts["correct"]), loss.count, tokens]
         return self.processes.sum(sums.tolist())
+
+    def carried_tensors(self) -> dict[str, Tensor]:
+        """Return what one step hands to the next besides weights and optimiser: nothing, where reviews are batches."""
+        return {}
+
+    def take_up(self, carried: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`carried_tensors` returned."""
 
     def _train_epoch(self) -> None:
         """Take the optimiser steps that are left of the epoch."""
@@ -279,8 +301,17 @@ class Trainer:
         factor = schedule_factor(config.schedule, epochs_done / config.epochs, config.warmup_share)
         rate = progress.learning_rate = config.learning_rate * factor * self.plateau_rate
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * self._rate_factor(group["layer"], progress.epoch)
         return rate
+
+    def _rate_factor(self, layer: str, epoch: int) -> float:
+        """What a layer's learning rate is multiplied by (Howard and Ruder 2018, sections 3.2 and 3.3)."""
+        if layer not in self.taken_over:
+            return 1.0
+        place = self.taken_over.index(layer)
+        if self.config.gradual_unfreezing and epoch < place + 2:
+            return 0.0
+        return self.config.init_rate ** (place + 1)
 
     def _clip_gradient(self, progress: Progress) -> float:
         """Scale the gradient down to ``gradient_clip`` where it is longer; return its norm before that."""
@@ -320,9 +351,10 @@ class Trainer:
         training_seconds = progress.seconds
         loss, accuracy = self._validate()
         validation_seconds = progress.seconds - training_seconds
-        is_best = (accuracy, -loss) > self.best_score
+        score = self._score(loss, accuracy)
+        is_best = score > self.best_score
         if is_best:
-            self.best_score = (accuracy, -loss)
+            self.best_score = score
             self.epochs_without_better = 0
         else:
             self.epochs_without_better += 1
@@ -332,7 +364,7 @@ class Trainer:
             epoch=progress.epoch,
             steps=progress.steps,
             train_loss=progress.loss,
-            train_accuracy=progress.accuracy,
+            train_accuracy=self._train_accuracy(),
             validation_loss=loss,
             validation_accuracy=accuracy,
             learning_rate=progress.learning_rate,
@@ -346,6 +378,13 @@ class Trainer:
             is_best=is_best,
             stop_reason=self._stop_reason(),
         )
+
+    def _train_accuracy(self) -> float | None:
+        return self.progress.accuracy
+
+    def _score(self, loss: float, accuracy: float) -> tuple[float, float]:
+        """What is best where it is largest."""
+        return accuracy, -loss
 
     def _reduce_on_plateau(self) -> None:
         config = self.config

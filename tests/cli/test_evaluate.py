@@ -96,3 +96,11 @@ def test_bad_input_is_one_line(
     write_csv(tmp_path / "empty.csv", [])
     assert words in cli("evaluate", tiny_run, *arguments).error(code)
     assert not (tiny_run / "evaluation" / "metrics.json").exists()
+
+
+def test_minimal_pairs_are_reported_beside_the_accuracy(cli: Callable[..., Outcome], copied_run: Path) -> None:
+    answer = json.loads(cli("evaluate", copied_run, "--json", "--quiet").out)
+    assert answer["minimal_pairs"].keys() == {"sentences", "twins"}
+    outcome = cli("evaluate", copied_run, "--quiet")
+    assert "sentences" in outcome.out
+    assert "twins" in outcome.out

@@ -31,7 +31,7 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
 @pytest.mark.parametrize(("module", "name", "command"), [
     ("sentiment_lstm.data.prepare", "load_source", ("train",)),
     ("sentiment_lstm.data.prepare", "build_tokenizer", ("train",)),
-    ("sentiment_lstm.data.prepare", "_encode", ("train",)),
+    ("sentiment_lstm.data.prepare", "encode_token_ids", ("train",)),
     ("sentiment_lstm.data.sources", "_hub_answers", ("train", "--data", "imdb")),
     ("sentiment_lstm.inference.predictor", "truncate", ("predict", "good")),
     ("sentiment_lstm.inference.predictor", "compute_logits", ("predict", "good")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -300,3 +301,20 @@ def test_force_forgets_the_old_checkpoints(cli: Callable[..., Outcome]) -> None:
     assert cli(*SMALL, "--epochs", "3", "--output", "run").code == 0
     assert cli(*SMALL, "--epochs", "1", "--output", "run", "--force").code == 0
     assert [path.name for path in Path("run/checkpoints").iterdir()] == ["epoch-0002-step-000000"]
+
+
+def test_a_checkpoint_of_an_earlier_version_lacks_settings_and_is_taken_at_their_defaults(
+    cli: Callable[..., Outcome],
+) -> None:
+    assert cli(*SMALL, "--epochs", "1", "--output", "run").code == 0
+    (folder,) = Path("run/checkpoints").iterdir()
+    values = json.loads((folder / "state.json").read_text())
+    del values["config"]["data"]["validation"], values["config"]["pretraining"]
+    content = json.dumps(values).encode()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["state.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / "state.json").write_bytes(content)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert cli("train", "--resume", "run", "--epochs", "2", "--quiet").code == 0
+    message = cli("train", "--resume", "run", "--set", "data.validation=grouped", "--quiet").error(2)
+    assert "data.validation: checkpoint has random, this run has grouped" in message

@@ -16,7 +16,8 @@ import torch
 import yaml
 from conftest import TINY, Outcome, review_rows, write_csv
 
-from sentiment_lstm import files, session
+from sentiment_lstm import experiment as experiments
+from sentiment_lstm import files
 from sentiment_lstm.cli.train import parse_duration
 from sentiment_lstm.config import load_config
 from sentiment_lstm.errors import UsageError
@@ -302,7 +303,7 @@ def test_an_interruption_at_the_worst_moment_still_leaves_a_model(
 
 def poison(monkeypatch: pytest.MonkeyPatch, from_step: int) -> None:
     """Make the loss not a number from an optimiser step on."""
-    build = session.supervised
+    build = experiments.supervised
     steps = iter(range(1, 10**6))
 
     def poisoned(*arguments: object) -> Callable[..., Loss]:
@@ -314,7 +315,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, from_step: int) -> None:
 
         return call
 
-    monkeypatch.setattr(session, "supervised", poisoned)
+    monkeypatch.setattr(experiments, "supervised", poisoned)
 
 
 @pytest.mark.parametrize(("epochs", "kept"), [("1", "the model of the last good step"), ("3", "the model of epoch 1")])

@@ -34,7 +34,7 @@ def write_archive(folder: Path, model_settings: dict[str, Any], tokenizer_kind: 
     tokenizer = build_tokenizer(["a good film, not a bad one at all"] * 2, config.tokenizer)
     labels = ["negative", "neutral", "positive"]
     archive.save_description(folder, config, tokenizer, labels, {})
-    archive.save_weights(SentimentClassifier(config.model, len(tokenizer), len(labels)), folder)
+    archive.save_weights(SentimentClassifier(config.model, len(tokenizer), len(labels)).state_dict(), folder)
     return folder
 
 
@@ -43,7 +43,7 @@ def write_archive(folder: Path, model_settings: dict[str, Any], tokenizer_kind: 
 def test_loaded_equals_saved(settings: dict[str, Any], tokenizer_kind: str, tmp_path: Path) -> None:
     write_archive(tmp_path / "run", settings, tokenizer_kind)
     first = archive.load_archive(tmp_path / "run")
-    archive.save_weights(first.model, tmp_path / "run")
+    archive.save_weights(first.model.state_dict(), tmp_path / "run")
     second = archive.load_archive(tmp_path / "run")
     for (name, own), other in zip(first.model.state_dict().items(), second.model.state_dict().values(), strict=True):
         assert torch.equal(own, other), name

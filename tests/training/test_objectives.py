@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
 from sentiment_lstm.config import ModelConfig
-from sentiment_lstm.data.batching import Batch
+from sentiment_lstm.data.batching import Batch, collate
 from sentiment_lstm.model.classifier import SentimentClassifier
-from sentiment_lstm.training.objectives import balanced_class_weights, supervised
+from sentiment_lstm.training.objectives import adversarial, balanced_class_weights, perturbation, supervised
 
 
 def model_and_batch() -> tuple[SentimentClassifier, Batch]:
@@ -48,3 +49,33 @@ def test_balanced_weights_are_scikit_learns_and_average_to_one() -> None:
     model, batch = model_and_batch()
     losses = F.cross_entropy(model(batch.token_ids, batch.lengths), batch.labels, reduction="none")
     torch.testing.assert_close(supervised(0.0, weights)(model, batch, None).total, (losses * weights[labels]).sum())
+
+
+def test_a_perturbation_has_its_length_and_is_zero_on_padding() -> None:
+    torch.manual_seed(0)
+    gradient, lengths = torch.randn(4, 7, 3), torch.tensor([7, 1, 4, 3])
+    moved = perturbation(gradient, lengths, 2.5)
+    torch.testing.assert_close(moved.flatten(1).norm(dim=1), torch.full((4,), 2.5))
+    for row, length in enumerate(lengths.tolist()):
+        assert not moved[row, length:].any()
+        own = gradient[row, :length] / gradient[row, :length].norm()
+        torch.testing.assert_close(moved[row, :length], 2.5 * own)
+    assert not perturbation(torch.zeros(2, 3, 1), torch.tensor([3, 2]), 2.5).any(), "no gradient, no perturbation"
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("kind", ["lstm", "cnn_lstm"])
+def test_the_perturbation_makes_the_loss_larger_and_training_smaller(kind: str, frozen: bool) -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(kind=kind, embedding_dim=6, hidden_dim=5, conv_channels=4, freeze_embedding=frozen)
+    model = SentimentClassifier(config, 20, 2)
+    batch = collate([np.arange(1, n, dtype=np.int32) for n in (5, 9, 3)], np.arange(3), np.array([0, 1, 1]))
+    plain = supervised()(model, batch, None)
+    disturbed = adversarial(1.0)(model, batch, None)
+    assert float(disturbed.total.detach()) > 2 * float(plain.total.detach()), "its own half is the larger one"
+    assert int(disturbed.parts["correct"]) == int(plain.parts["correct"])
+    assert disturbed.count == plain.count == 3
+    disturbed.total.backward()
+    assert all((p.grad is not None and bool(p.grad.any())) for p in model.parameters() if p.requires_grad)
+    nothing = adversarial(1.0, weight=0.0)(model, batch, None)
+    assert float(nothing.total.detach()) == pytest.approx(float(plain.total.detach()), rel=1e-5)

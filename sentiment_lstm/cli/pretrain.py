@@ -1,0 +1,87 @@
+"""``sentiment-lstm pretrain``."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentiment_lstm.cli.runs import new_folder
+from sentiment_lstm.cli.train import check_folder, check_free, parse_duration, resolve_resumable, train_in
+from sentiment_lstm.config import find_recipe, load_config
+from sentiment_lstm.errors import UsageError
+from sentiment_lstm.files import locked
+from sentiment_lstm.launch import this_launch
+
+RECIPE = "language_model"
+
+
+def pretrain(
+    run: Annotated[Path | None, typer.Argument(help="With --resume: the run; default: the newest under runs/.")] = None,
+    config: Annotated[str | None, typer.Option(help=f"Recipe by name, or a YAML file; default: {RECIPE}.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="imdb, a folder, a .txt file (a text a line), or a table of reviews.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="A sample of so many texts.")] = None,
+    backward: Annotated[bool, typer.Option("--backward", help="Read each text from its end.")] = False,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the texts.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Weights and the order of the texts follow from it.")] = None,
+    max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config>-<date>-<time>.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that is in --output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN from its newest checkpoint.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Learn a language model from text without labels, for train --init.
+
+    Reads a source's training and unsupervised texts, never its test reviews. Of them one in a hundred is held out, and
+    the epoch of the lowest perplexity on those is kept.
+    """
+    if this_launch().count > 1:
+        raise UsageError("torchrun is for train alone: start pretrain without it")
+    changes = {
+        "data.source": data,
+        "data.limit": limit,
+        "pretraining.backward": backward or None,
+        "training.epochs": epochs,
+        "training.seed": seed,
+        "training.max_seconds": None if max_time is None else parse_duration(max_time),
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if quiet:
+        logging.getLogger().setLevel(logging.ERROR)
+    if resume and (output is not None or force):
+        raise UsageError("--resume goes on in the run's own folder: leave out --output and --force")
+    if run is not None and not resume:
+        raise UsageError(
+            f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
+        )
+    recipe = config or RECIPE
+    if resume:
+        folder = resolve_resumable(run)
+        recipe = config or str(folder / "config.yaml")
+    else:
+        folder = output or new_folder(find_recipe(recipe).stem)
+    resolved = load_config(recipe, settings or [], changes).with_absolute_paths()
+    if resolved.model.kind != "lstm":
+        raise UsageError(f"model.kind is {resolved.model.kind!r}: a language model is an lstm")
+    if resolved.training.auto_batch:
+        raise UsageError("training.auto_batch is for train: lower pretraining.streams instead")
+    check_folder(folder)
+    with locked(folder):
+        if not resume:
+            check_free(folder, force)
+        _, result = train_in(folder, resolved, force=force, resume=resume, quiet=quiet, command="pretrain")
+    if not quiet and result.best is not None:
+        perplexity = math.exp(result.best.validation_loss)
+        typer.echo(
+            f"{result.stop_reason}; kept epoch {result.best.epoch}: "
+            f"perplexity {perplexity:.1f} on held-out text, {result.seconds:.0f} s\n{folder}"
+        )
+        typer.echo(f"next: sentiment-lstm train --init {folder}", err=True)
