@@ -241,7 +241,7 @@ def check_predictions(texts: list[str], predictions: list[Prediction], predictor
         assert math.isclose(sum(prediction.probabilities.values()), 1.0, abs_tol=1e-6), prediction
         assert prediction.score == max(prediction.probabilities.values()), prediction
         assert 0.0 <= prediction.unknown_share <= 1.0
-        assert prediction.truncated == (prediction.num_tokens > longest)
+        assert prediction.truncated == (longest is not None and prediction.num_tokens > longest)
         assert prediction.num_tokens > 0 or prediction.unknown_share == 1.0
 
 

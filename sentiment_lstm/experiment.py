@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import subprocess
 import sys
@@ -15,28 +16,34 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sentiment_lstm import __version__
-from sentiment_lstm.config import Config
+from sentiment_lstm.config import Config, ModelConfig
 from sentiment_lstm.data.corpus import encode_texts, load_texts
 from sentiment_lstm.data.prepare import EncodedSplit, encode_split, fingerprint, load_splits, tokenizer_for
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.splits import label_names
 from sentiment_lstm.data.tokenizer import Tokenizer
+from sentiment_lstm.data.unlabelled import UnlabelledBatches, encode_unlabelled, load_unlabelled
 from sentiment_lstm.data.vectors import load_vectors
-from sentiment_lstm.errors import ConfigError
-from sentiment_lstm.inference.archive import Pretrained, load_pretrained
-from sentiment_lstm.model.classifier import SentimentClassifier, layer_of
+from sentiment_lstm.inference.teaching import Answers
+from sentiment_lstm.model.classifier import SentimentClassifier
 from sentiment_lstm.model.language_model import LanguageModel
-from sentiment_lstm.training.objectives import adversarial, balanced_class_weights, supervised
+from sentiment_lstm.model.ngrams import count_ratios
+from sentiment_lstm.training.objectives import balanced_class_weights, build_objective
 from sentiment_lstm.training.pretrainer import Pretrainer
 from sentiment_lstm.training.progress import Progress
 from sentiment_lstm.training.runtime import Runtime, build_runtime, join_runtime, matrix_rates, seed_everything
 from sentiment_lstm.training.trainer import Trainer
+from sentiment_lstm.transfer import load_start, read_on, take_over
 
 OnStep = Callable[[Progress], None] | None
 OnScored = Callable[[int], None] | None
+
+logger = logging.getLogger(__name__)
+
+UNLABELLED_SPLIT = "unlabelled"
+MANY_UNKNOWN = 0.15  # of the training words; of film reviews held out of pretraining it is 0.02
 
 
 @dataclass(frozen=True)
@@ -54,18 +61,18 @@ class Experiment:
     vectors_found: float | None  # share of the vocabulary for which `model.vectors` has a vector
 
     taken_over: Sequence[str] = ()  # layers that began as `model.init` left them, the top one first
+    unlabelled: Sequence[np.ndarray] | None = None  # token ids, where the loss needs reviews without labels
+    answers: Answers | None = None  # of the teachers, whose soft labels `train` then has
 
     def build_trainer(self, on_step: OnStep, on_scored: OnScored) -> Trainer:
         """Return the trainer that reads batches of reviews."""
         config, weights = self.config.training, None
         if config.class_weights == "balanced":
             weights = balanced_class_weights(np.bincount(self.train.labels).tolist())
-        objective = supervised(config.label_smoothing, weights)
-        if config.adversarial_epsilon > 0:
-            objective = adversarial(config.adversarial_epsilon, 1.0, config.label_smoothing, weights)
+        unlabelled = None if self.unlabelled is None else UnlabelledBatches(self.unlabelled, config)
         return Trainer(
             self.model,
-            objective,
+            build_objective(config, weights),
             config,
             self.runtime,
             self.train,
@@ -73,6 +80,7 @@ class Experiment:
             on_step,
             on_scored,
             self.taken_over,
+            unlabelled,
         )
 
     @property
@@ -108,12 +116,14 @@ def prepare_pretraining(config: Config) -> Pretraining:
     training = config.training
     runtime = build_runtime(training.device, training.precision, training.threads)
     splits = load_texts(config.data, config.pretraining.validation_share)
-    tokenizer = tokenizer_for(splits["train"], config.tokenizer)
+    start = load_start(config.model.init)
+    tokenizer = start.tokenizer if start else tokenizer_for(splits["train"], config.tokenizer)
     train, validation = (encode_texts(splits[name], tokenizer) for name in ("train", "validation"))
     seed_everything(training.seed)
     model = LanguageModel(config.model, len(tokenizer))
+    taken_over = read_on(model, start, config.pretraining.backward) if start else []
     model.to(runtime.device)
-    return Pretraining(config, splits, [], tokenizer, train, validation, model, runtime, None)
+    return Pretraining(config, splits, [], tokenizer, train, validation, model, runtime, None, taken_over)
 
 
 def prepare_experiment(config: Config) -> Experiment:
@@ -129,55 +139,73 @@ def prepare_experiment(config: Config) -> Experiment:
     with runtime.processes.one_after_the_first():  # which fills the cache that the others read
         splits = load_splits(config.data)
         labels = label_names(splits["train"])
-        start = load_pretrained(Path(config.model.init)) if config.model.init is not None else None
+        start = load_start(config.model.init)
         tokenizer = start.tokenizer if start else tokenizer_for(splits["train"], config.tokenizer)
         train, validation = (
             encode_split(splits[name], tokenizer, labels, config.tokenizer) for name in ("train", "validation")
         )
+        if start and train.unknown_share > MANY_UNKNOWN:
+            logger.warning(
+                "%.0f%% of the words are unknown to %s: where it was made from text of another kind or language, "
+                "--init none may do better",
+                100 * train.unknown_share, " and ".join(config.model.init),
+            )  # fmt: skip
+        config = with_enough_epochs(config, len(train))
+        unlabelled = None
+        if training.reads_unlabelled:
+            splits[UNLABELLED_SPLIT] = load_unlabelled(config.data)
+            unlabelled = encode_unlabelled(splits[UNLABELLED_SPLIT], train.token_ids, tokenizer, config.tokenizer)
     seed_everything(training.seed)
-    model = SentimentClassifier(config.model, len(tokenizer), len(labels))
+    model = build_classifier(config.model, train, len(tokenizer), len(labels))
     vectors_found = None
     if config.model.vectors is not None:
         vectors, found = load_vectors(Path(config.model.vectors), tokenizer.tokens, config.model.embedding_dim)
         model.set_embedding(torch.from_numpy(vectors), torch.from_numpy(found))
         vectors_found = float(found.mean())
+    if config.model.normalize_embedding:
+        counts = np.bincount(np.concatenate(train.token_ids), minlength=len(tokenizer))
+        model.set_token_frequency(torch.from_numpy(counts))
     taken_over = take_over(model, start) if start else []
     model.to(runtime.device)
     if not runtime.processes.is_main:
         seed_everything(_seed_of(runtime.processes.rank, training.seed))  # each process drops other words
     runtime.processes.wait_for_all()
-    return Experiment(config, splits, labels, tokenizer, train, validation, model, runtime, vectors_found, taken_over)
+    return Experiment(
+        config,
+        splits,
+        labels,
+        tokenizer,
+        train,
+        validation,
+        model,
+        runtime,
+        vectors_found,
+        taken_over,
+        unlabelled=unlabelled,
+    )
 
 
-def take_over(model: SentimentClassifier, start: Pretrained) -> list[str]:
-    """Start a classifier's embedding and recurrent layers from another run's; return those layers, the top one first.
+def build_classifier(
+    config: ModelConfig, train: EncodedSplit, vocabulary_size: int, num_classes: int
+) -> SentimentClassifier:
+    """Return a classifier with fresh weights; n-grams, where it has them, are those of the training reviews."""
+    if config.ngrams is None:
+        return SentimentClassifier(config, vocabulary_size, num_classes)
+    keys, ratios = count_ratios(
+        train.token_ids, train.labels, num_classes, config.ngrams, vocabulary_size, config.ngram_min_count
+    )
+    model = SentimentClassifier(config, vocabulary_size, num_classes, num_ngrams=len(keys))
+    assert model.ngrams is not None
+    model.ngrams.set_ratios(keys, ratios)
+    return model
 
-    What a language model learnt reading backward becomes the layers that read backward.
 
-    Raises
-    ------
-    ConfigError
-        Where the sizes differ, with the first three differences.
-    """
-    own = model.state_dict()
-    found: dict[str, Tensor] = {}
-    for name, tensor in start.weights.items():
-        if start.config.pretraining.backward:
-            name = name.replace("recurrent.forwards.", "recurrent.backwards.")
-        if name.startswith(("embedding.", "recurrent.")):
-            found[name] = tensor
-    unlike = [
-        f"{name}: {list(tensor.shape)} there, {list(own[name].shape) if name in own else 'nothing'} here"
-        for name, tensor in found.items()
-        if name not in own or own[name].shape != tensor.shape
-    ]
-    if unlike:
-        raise ConfigError(
-            f"model.init does not fit: {'; '.join(unlike[:3])}; give the model the sizes that the run "
-            "has (train --init does), and bidirectional where it reads backward"
-        )
-    model.load_state_dict({**own, **found})
-    return [layer for layer in reversed(layer_of(list(own))) if any(name.startswith(f"{layer}.") for name in found)]
+def with_enough_epochs(config: Config, num_reviews: int) -> Config:
+    """Return the configuration with as many epochs as ``training.min_steps`` asks for, where it has fewer."""
+    training = config.training
+    steps = max(num_reviews // (training.batch_size * training.accumulation_steps), 1)  # an epoch, at least
+    epochs = max(training.epochs, -(-training.min_steps // steps))
+    return config.model_copy(update={"training": training.model_copy(update={"epochs": epochs, "min_steps": 0})})
 
 
 def _seed_of(rank: int, seed: int) -> int:
@@ -212,6 +240,7 @@ def describe_run(experiment: Experiment) -> dict[str, Any]:
         "unknown_share": experiment.train.unknown_share,
         "vectors_found": experiment.vectors_found,
         "taken_over": list(experiment.taken_over),
+        **({} if experiment.answers is None else {"distillation": experiment.answers.about}),
     }
 
 

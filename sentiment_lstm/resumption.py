@@ -14,7 +14,7 @@ from torch import Tensor
 from sentiment_lstm.config import Config
 from sentiment_lstm.data.prepare import review_hashes
 from sentiment_lstm.errors import UsageError
-from sentiment_lstm.experiment import Experiment
+from sentiment_lstm.experiment import UNLABELLED_SPLIT, Experiment
 from sentiment_lstm.training.checkpoint import Checkpoint, Checkpoints, differences
 from sentiment_lstm.training.runtime import Runtime
 
@@ -29,6 +29,7 @@ FREE_SETTINGS = {
         *("epochs", "max_seconds", "device", "threads", "auto_batch"),
         *("checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints"),
     ),
+    "distillation": ("teachers", "unlabelled_data"),  # their answers and its texts are compared
 }
 
 
@@ -83,6 +84,7 @@ def _identity(experiment: Experiment) -> dict[str, Any]:
         "config": _fixed_settings(experiment.config),
         "epochs": experiment.config.training.epochs,
         "labels": experiment.labels,
+        "teachers": None if experiment.answers is None else experiment.answers.sha256,
         "vocabulary": {"entries": len(experiment.tokenizer), "sha256": experiment.tokenizer.fingerprint},
     }
 
@@ -110,11 +112,12 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
 
 
 def _reviews(experiment: Experiment) -> dict[str, np.ndarray]:
-    return {name: review_hashes(experiment.splits[name]) for name in ("train", "validation")}
+    names = [name for name in ("train", "validation", UNLABELLED_SPLIT) if name in experiment.splits]
+    return {name: review_hashes(experiment.splits[name]) for name in names}
 
 
 def _data_differences(checkpoint: Checkpoint, experiment: Experiment) -> list[str]:
-    """Where the training and validation reviews differ from those of the checkpoint."""
+    """Where the reviews that are read differ from those of the checkpoint."""
     lines = []
     for name, now in _reviews(experiment).items():
         tensor = checkpoint.tensors.get(f"reviews.{name}")
@@ -130,7 +133,7 @@ def _data_differences(checkpoint: Checkpoint, experiment: Experiment) -> list[st
 
 
 def _identity_differences(checkpoint: Checkpoint, experiment: Experiment) -> list[str]:
-    now = {name: value for name, value in _identity(experiment).items() if name in ("labels", "vocabulary")}
+    now = {name: value for name, value in _identity(experiment).items() if name in ("labels", "teachers", "vocabulary")}
     return differences({name: checkpoint.values.get(name) for name in now}, now)
 
 

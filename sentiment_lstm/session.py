@@ -13,11 +13,12 @@ from sentiment_lstm import files, signals
 from sentiment_lstm.errors import ArchiveError, Interrupted, RunFailure, TrainingError, UsageError
 from sentiment_lstm.experiment import Experiment, describe_run
 from sentiment_lstm.inference import archive
+from sentiment_lstm.inference.teaching import save_answers
 from sentiment_lstm.resumption import identity
 from sentiment_lstm.training.checkpoint import Checkpoint, Checkpoints
 from sentiment_lstm.training.processes import losses_named
 from sentiment_lstm.training.progress import EpochRecord, Progress
-from sentiment_lstm.training.state import restore, training_state
+from sentiment_lstm.training.state import kept_weights, restore, training_state
 from sentiment_lstm.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Session:
         for record in self.trainer.fit():
             if self.processes.is_main:
                 if record.is_best:
-                    archive.save_weights(self.experiment.model.state_dict(), self.folder)
+                    archive.save_weights(self.trainer.kept_weights(), self.folder)
                 files.append_line(self.folder / archive.HISTORY, asdict(record))
             self.save()
             self.reporter.on_epoch(record)
@@ -147,8 +148,7 @@ class Session:
         except ArchiveError as error:
             logger.warning("%s is left as it is: the best epoch's checkpoint is lost (%s)", archive.WEIGHTS, error)
             return
-        weights = {name: tensors[f"model.{name}"] for name in self.experiment.model.state_dict()}
-        archive.save_weights(weights, self.folder)
+        archive.save_weights(kept_weights(self.trainer, tensors), self.folder)
 
 
 def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: Checkpoint | None = None) -> Result:
@@ -182,6 +182,8 @@ def train(experiment: Experiment, folder: Path, reporter: Reporter, checkpoint: 
         if checkpoint is not None:
             meta = _continued(_read_meta(folder), meta, trainer)
         _tidy(folder, trainer)
+        if experiment.answers is not None and checkpoint is None:
+            save_answers(experiment.answers, folder)
         archive.save_description(folder, experiment.config, experiment.tokenizer, experiment.labels, meta)
     reason = "failed"
     reporter.on_start(experiment)
@@ -241,7 +243,7 @@ def _finish(session: Session, reason: str, seconds: float) -> None:
     }
     try:
         if best is None or not (folder / archive.WEIGHTS).is_file():
-            archive.save_weights(session.experiment.model.state_dict(), folder)
+            archive.save_weights(trainer.kept_weights(), folder)
         files.write_json(folder / archive.METRICS, summary)
         if trainer.history:
             from sentiment_lstm.evaluation.plots import plot_curves

@@ -16,7 +16,10 @@ from sentiment_lstm.training.trainer import Trainer
 
 MOST_EPOCHS = 300
 KNOWN_LOSS = 0.01
-DROPOUTS = ("word_dropout", "embedding_dropout", "layer_dropout", "output_dropout")
+DROPOUTS = (
+    *("ngram_dropout", "word_dropout", "embedding_dropout"),
+    *("layer_dropout", "recurrent_dropout", "output_dropout"),
+)
 
 
 def overfit_batch(experiment: Experiment, number: int, say: Callable[[str], object]) -> str:
@@ -43,11 +46,18 @@ def overfit_batch(experiment: Experiment, number: int, say: Callable[[str], obje
     reviews = _part(experiment.train, number)
     config = experiment.config
     model_config = config.model.model_copy(update=dict.fromkeys(DROPOUTS, 0.0))
-    model = SentimentClassifier(model_config, len(experiment.tokenizer), len(experiment.labels), initialize=False)
+    model = SentimentClassifier(
+        model_config,
+        len(experiment.tokenizer),
+        len(experiment.labels),
+        initialize=False,
+        num_ngrams=experiment.model.num_ngrams,
+    )
     model.load_state_dict(experiment.model.state_dict())
     model.to(experiment.runtime.device)
     settings = {"epochs": MOST_EPOCHS, "target_loss": KNOWN_LOSS, "schedule": "constant", "warmup_share": 0.0}
     settings |= {"accumulation_steps": 1, "patience": None, "max_seconds": None}
+    settings |= {"crop_tokens": None, "weight_averaging": 0.0}
     training = config.training.model_copy(update=settings)
     trainer = Trainer(model, supervised(), training, experiment.runtime, reviews, reviews)
     for record in trainer.fit():

@@ -112,6 +112,19 @@ def test_an_impossible_value_is_refused_by_its_key(override: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["training.crop_min_tokens=5"], "need crop_tokens"),
+        (["training.crop_share=0.5"], "need crop_tokens"),
+        (["training.crop_tokens=4", "training.crop_min_tokens=5"], r"crop_min_tokens \(5\) exceeds crop_tokens \(4\)"),
+    ],
+)
+def test_crops_that_cannot_be_are_refused(overrides: list[str], problem: str) -> None:
+    with pytest.raises(ConfigError, match=f"^sample.yaml: training: .*{problem}"):
+        load_config("sample", overrides)
+
+
 def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("sample", ["training.epochs=0", "model.kindd=lstm", "data.limit=0"])
@@ -160,7 +173,7 @@ def test_what_a_recipe_leaves_out_has_its_default(content: str, tmp_path: Path) 
     ("content", "words"),
     [
         (b"training: [1\n", "line 2 is not valid YAML"),
-        (b"- 1\n", "must hold the sections data, tokenizer, model, training, pretraining, not a list"),
+        (b"- 1\n", "must hold the sections data, tokenizer, model, training, pretraining, distillation, not a list"),
         (b"just words\n", "not a str"),
         (b"\xff\xfe\x00", "byte 1 is not UTF-8"),
         (b"a: \x00", "not valid YAML"),

@@ -22,11 +22,15 @@ ALLOWED = {
     "training": {"errors", "files", "config", "launch", "data", "model"},
     "inference": {"errors", "files", "config", "data", "model", "training"},
     "evaluation": BELOW_EXPERIMENT - {"evaluation"},
-    "experiment": BELOW_EXPERIMENT | {"sentiment_lstm"},
+    "transfer": {"errors", "inference", "model"},
+    "experiment": BELOW_EXPERIMENT | {"sentiment_lstm", "transfer"},
+    "distillation": BELOW_EXPERIMENT | {"experiment"},
     "wiring": BELOW_EXPERIMENT | {"experiment"},
     "resumption": BELOW_EXPERIMENT | {"experiment"},
     "session": BELOW_EXPERIMENT | {"experiment", "resumption", "signals"},
-    "cli": BELOW_EXPERIMENT | {"sentiment_lstm", "signals", "launch", "experiment", "wiring", "resumption", "session"},
+    "cli": BELOW_EXPERIMENT
+    | {"sentiment_lstm", "signals", "launch", "experiment", "wiring", "resumption", "session"}
+    | {"distillation"},
     "__init__": {"inference"},
     "__main__": {"cli"},
 }

@@ -141,7 +141,7 @@ def run(arguments: list[str], event: list[Any]) -> dict[str, Any]:
         written.clear()
         outcome = run_main(*arguments)
         files = [path for path in written if "torchinductor" not in path]  # torch's own
-    states = [session.experiment.model.state_dict() for session in sessions]
+    states = [session.trainer.kept_weights() for session in sessions]
     weights = [hashlib.sha256(value.numpy().tobytes()).hexdigest() for state in states for value in state.values()]
     return {"code": outcome.code, "out": outcome.out, "err": outcome.err, "written": files, "weights": weights}
 

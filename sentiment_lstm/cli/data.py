@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_lstm.config import TokenizerConfig, validate_config
+from sentiment_lstm.config import MAX_LENGTH, validate_config
 from sentiment_lstm.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def check(
     label_column: Annotated[str | None, typer.Option(help="Column with the label; default: guessed.")] = None,
     test_data: Annotated[str | None, typer.Option(help="File with the test reviews.")] = None,
     validation_data: Annotated[str | None, typer.Option(help="File with the validation reviews.")] = None,
-    max_length: Annotated[
-        int, typer.Option(min=1, help="Tokens that a model would keep of a review.")
-    ] = TokenizerConfig().max_length,
+    max_length: Annotated[int, typer.Option(min=1, help="Tokens that a model would keep of a review.")] = MAX_LENGTH,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there is an error or a warning.")] = False,
 ) -> None:

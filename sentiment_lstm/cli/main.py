@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sentiment_lstm import __version__, signals
-from sentiment_lstm.cli import compare, config, data, evaluate, predict, pretrain, train
+from sentiment_lstm.cli import compare, config, data, distill, evaluate, predict, pretrain, train
 from sentiment_lstm.errors import SentimentLSTMError, UsageError
 from sentiment_lstm.launch import this_launch
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
+app.command("distill")(distill.distill)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)

@@ -17,12 +17,15 @@ from sentiment_lstm.cli.runs import Device, resolve_run
 from sentiment_lstm.errors import UsageError
 
 if TYPE_CHECKING:
-    from sentiment_lstm.inference.predictor import Prediction
+    from sentiment_lstm.inference.predictor import Prediction, Predictor
 
 
 def predict(
     texts: Annotated[list[str] | None, typer.Argument(help="Sentences, or - for one a line on stdin.")] = None,
-    model: Annotated[str | None, typer.Option(help="Run folder; default: the newest under runs/.")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Run folder; default: the newest under runs/. Repeatable: the mean of their logits."),
+    ] = None,
     file: Annotated[str | None, typer.Option(help="A txt (one a line), csv, tsv or jsonl file; - for stdin.")] = None,
     text_column: Annotated[str | None, typer.Option(help="Column with the text, for --file.")] = None,
     output_format: Annotated[Literal["text", "json", "csv"], typer.Option("--format", help="How to print.")] = "text",
@@ -33,18 +36,26 @@ def predict(
     One line of output for each sentence, in order.
     """
     chunks = _chunks(texts or [], file, text_column)
-    folder = resolve_run(model)
-    from sentiment_lstm.inference.predictor import load
-
-    predictor = load(folder, device)
+    folders = [resolve_run(name) for name in model] if model else [resolve_run(None)]
+    predictor = _load(folders, device)
     if output_format == "csv":
-        _print(_csv_line(["text", "label", "score", *(f"p_{label}" for label in predictor.archive.labels)]))
+        _print(_csv_line(["text", "label", "score", *(f"p_{label}" for label in predictor.labels)]))
     for chunk in chunks:
         for prediction in predictor.predict(chunk):
             if output_format == "text" and (doubt := _doubt(prediction)):
                 print(f"note: {doubt}: {_on_one_line(prediction.text)[:60]}", file=sys.stderr)
             _print(_format(prediction, output_format))
         sys.stdout.flush()
+
+
+def _load(folders: list[Path], device: str) -> Predictor:
+    if len(folders) == 1:
+        from sentiment_lstm.inference.predictor import load
+
+        return load(folders[0], device)
+    from sentiment_lstm.inference.ensemble import load_ensemble
+
+    return load_ensemble(folders, device)
 
 
 def _chunks(texts: list[str], file: str | None, column: str | None) -> Iterator[list[str]]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentiment_lstm.cli.runs import new_folder
-from sentiment_lstm.cli.train import check_folder, check_free, parse_duration, resolve_resumable, train_in
-from sentiment_lstm.config import find_recipe, load_config
+from sentiment_lstm.cli.train import check_folder, check_free, parse_duration, resolve_resumable, sizes_of, train_in
+from sentiment_lstm.config import SHIPPED, find_recipe, load_config
 from sentiment_lstm.errors import UsageError
 from sentiment_lstm.files import locked
 from sentiment_lstm.launch import this_launch
+
+if TYPE_CHECKING:
+    from sentiment_lstm.experiment import Experiment
 
 RECIPE = "language_model"
 
@@ -27,6 +30,9 @@ def pretrain(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="A sample of so many texts.")] = None,
     backward: Annotated[bool, typer.Option("--backward", help="Read each text from its end.")] = False,
+    init: Annotated[
+        str | None, typer.Option(help="Run to start from: its words, and its layers where they read the same way.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the texts.")] = None,
     seed: Annotated[int | None, typer.Option(help="Weights and the order of the texts follow from it.")] = None,
     max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
@@ -49,6 +55,7 @@ def pretrain(
         "data.source": data,
         "data.limit": limit,
         "pretraining.backward": backward or None,
+        **(_start_settings(init, backward) if init is not None else {}),
         "training.epochs": epochs,
         "training.seed": seed,
         "training.max_seconds": None if max_time is None else parse_duration(max_time),
@@ -77,11 +84,43 @@ def pretrain(
     with locked(folder):
         if not resume:
             check_free(folder, force)
-        _, result = train_in(folder, resolved, force=force, resume=resume, quiet=quiet, command="pretrain")
+        experiment, result = train_in(folder, resolved, force=force, resume=resume, quiet=quiet, command="pretrain")
     if not quiet and result.best is not None:
         perplexity = math.exp(result.best.validation_loss)
         typer.echo(
             f"{result.stop_reason}; kept epoch {result.best.epoch}: "
             f"perplexity {perplexity:.1f} on held-out text, {result.seconds:.0f} s\n{folder}"
         )
+        typer.echo(_matrix_share(experiment, result.best.tokens_per_second), err=True)
         typer.echo(f"next: sentiment-lstm train --init {folder}", err=True)
+
+
+def _start_settings(init: str, backward: bool) -> dict[str, object]:
+    """Return the settings that follow from the run to start from.
+
+    The words of one that reads the other way stay as they are, so that a classifier can take over both.
+    """
+    from sentiment_lstm.inference.archive import load_settings
+
+    start = load_settings(Path(init))
+    other_way = start.pretraining.backward != backward and init != SHIPPED
+    settings = {"model.freeze_embedding": True} if other_way else {}
+    return {**sizes_of([init]), **settings, "model.bidirectional": False}
+
+
+def _matrix_share(experiment: Experiment, words_per_second: float) -> str:
+    """Say how near training came to the rate at which the machine multiplies matrices."""
+    from sentiment_lstm.model.language_model import flops_per_word
+    from sentiment_lstm.training.pretrainer import compared_words
+    from sentiment_lstm.training.runtime import matrix_rates
+
+    config, runtime = experiment.config, experiment.runtime
+    compared = compared_words(config.pretraining.sampled_words, len(experiment.tokenizer))
+    operations = flops_per_word(config.model, compared)
+    rate = words_per_second * operations / 1e9
+    text = f"{words_per_second:,.0f} words/s, {operations / 1e6:.3g} MFLOP each: {rate:,.3g} GFLOP/s in matrix products"
+    fp32, bf16 = matrix_rates()
+    machine = bf16 if runtime.precision == "bf16" else fp32
+    if runtime.device.type != "cpu" or not machine:
+        return text
+    return f"{text}, {rate / machine:.0%} of the machine's {machine:,.0f} (square products, {runtime.precision})"

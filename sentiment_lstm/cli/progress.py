@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from tqdm import tqdm
 
@@ -102,6 +104,18 @@ class PretrainingReporter(TerminalReporter):
         )
 
 
+def scoring_bar(quiet: bool) -> Callable[[int], AbstractContextManager[Callable[[int], object]]]:
+    """Return what makes a bar for so many texts, on a terminal; it is told of them as they are scored."""
+
+    @contextmanager
+    def new_bar(total: int) -> Iterator[Callable[[int], object]]:
+        silent = quiet or not sys.stderr.isatty()
+        with tqdm(total=total, desc="teachers", unit=" texts", disable=silent, leave=False, dynamic_ncols=True) as bar:
+            yield bar.update
+
+    return new_bar
+
+
 def describe_pretraining(experiment: Experiment) -> str:
     """Return the table shown before the first step of a language model."""
     rows = [["texts", "count", "words"]]
@@ -131,11 +145,18 @@ def describe(experiment: Experiment) -> str:
         [
             "truncated",
             f"{experiment.train.truncated_share:.1%} of the training reviews "
-            f"({settings.truncation}, {settings.max_length} tokens)",
+            f"({settings.truncation}, {settings.max_length} tokens)"
+            if settings.max_length is not None
+            else "none: reviews are read whole",
         ],
     ]
     if experiment.vectors_found is not None:
         text.append(["vectors", f"found for {experiment.vectors_found:.1%} of the vocabulary"])
+    if experiment.answers is not None:
+        about = experiment.answers.about
+        asked = ", ".join(f"{count:,} {name}" for name, count in about["texts"].items() if count)
+        text.append(["teachers", f"{len(about['teachers'])}, asked about {asked}"])
+        text.append(["", f"right about {about['validation_accuracy']:.4f} of the validation reviews"])
     text.append(["machine", str(experiment.runtime)])
     if experiment.runtime.note:
         text.append(["", experiment.runtime.note])

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from sentiment_lstm.config import validate_config
+from sentiment_lstm.config import SHIPPED, find_classifier, validate_config
+from sentiment_lstm.errors import UsageError
 from sentiment_lstm.launch import Launch, this_launch
 
 logger = logging.getLogger(__name__)
@@ -63,15 +64,23 @@ def new_folder(name: str) -> Path:
 def resolve_run(run: str | None) -> Path:
     """Return the run folder that was named, or the newest one under ``runs/``, which is then named on stderr.
 
+    Where there is no run at all, the classifier that comes with the program answers.
+
     Raises
     ------
     UsageError
-        Where there is none.
+        Where neither is there.
     """
     if run is not None:
-        return Path(run).expanduser()
+        return find_classifier(Path(run))
     from sentiment_lstm.inference.archive import newest_run
 
-    newest = newest_run(RUNS_FOLDER)
-    logger.info("model: %s", newest)
+    try:
+        newest = newest_run(RUNS_FOLDER)
+        logger.info("model: %s", newest)
+    except UsageError:
+        newest = find_classifier(Path(SHIPPED))
+        if not newest.is_dir():
+            raise
+        logger.info("model: the one that comes with the program, since there is no run under %s/", RUNS_FOLDER)
     return newest

@@ -43,7 +43,10 @@ def train(
     test_data: Annotated[str | None, typer.Option(help="File with the test reviews.")] = None,
     limit: Annotated[int | None, typer.Option(help="A stratified sample of so many reviews a split.")] = None,
     vectors: Annotated[str | None, typer.Option(help="Word vectors to start from (GloVe, word2vec, fastText).")] = None,
-    init: Annotated[str | None, typer.Option(help="Run to start from: a language model's, or a classifier's.")] = None,
+    init: Annotated[
+        list[str] | None,
+        typer.Option(help="Run to start from, a language model's or a classifier's; shipped; none; twice: both ways."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training reviews.")] = None,
     seed: Annotated[int | None, typer.Option(help="Weights, dropout and batch order follow from it.")] = None,
     seeds: Annotated[
@@ -80,8 +83,9 @@ def train(
         "data.test_data": test_data,
         "data.limit": limit,
         "model.vectors": vectors,
-        **(sizes_of(init) if init is not None else {}),
+        **(sizes_of(init) if init else {}),
         "training.epochs": epochs,
+        "training.min_steps": None if epochs is None else 0,
         "training.seed": seed,
         "training.max_seconds": None if max_time is None else parse_duration(max_time),
     }
@@ -151,6 +155,7 @@ def run_training(
     quiet: bool = False,
     baselines: Sequence[str] = (),
     part_of: Path | None = None,
+    command: str = "train",
 ) -> None:
     """Prepare, show the table, train, and say what to do next. Under torchrun the first process alone speaks.
 
@@ -158,6 +163,7 @@ def run_training(
     ----------
     baselines : names to compare with on the validation reviews
     part_of : folder of several runs that this one is among, and that says by itself what comes next
+    command : ``train`` or ``distill``, to name in what to type next
     """
     if not this_launch().is_main:
         train_in(folder, config, force=force, resume=resume, quiet=True)
@@ -167,7 +173,9 @@ def run_training(
         if not resume:
             check_free(folder, force)
         stored = _stored_baselines(folder) if resume else {}
-        experiment, result = train_in(folder, config, force=force, resume=resume, quiet=quiet, part_of=part_of)
+        experiment, result = train_in(
+            folder, config, force=force, resume=resume, quiet=quiet, command=command, part_of=part_of
+        )
         if not quiet:
             _report(folder, result)
         if baselines or stored:
@@ -188,11 +196,12 @@ def train_in(
     command: str = "train",
     part_of: Path | None = None,
 ) -> tuple[Experiment, Result]:
-    """Prepare and train in a folder that is held; ``command`` is ``train`` or ``pretrain``."""
+    """Prepare and train in a folder that is held; ``command`` is ``train``, ``pretrain`` or ``distill``."""
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    from sentiment_lstm.cli.progress import PretrainingReporter, QuietReporter, TerminalReporter
+    from sentiment_lstm.cli.progress import PretrainingReporter, QuietReporter, TerminalReporter, scoring_bar
     from sentiment_lstm.data.check import cheap_findings
+    from sentiment_lstm.distillation import distil
     from sentiment_lstm.experiment import prepare_experiment, prepare_pretraining
     from sentiment_lstm.resumption import check_resumption, load_checkpoint
     from sentiment_lstm.session import claim_folder
@@ -204,6 +213,8 @@ def train_in(
     checkpoint = load_checkpoint(folder, config) if resume else None
     with exchange(), logging_redirect_tqdm():  # a warning goes above the bar, not into it
         experiment = prepare_pretraining(config) if pretrains else prepare_experiment(config)
+        if config.distillation.teachers and not pretrains:
+            experiment = distil(experiment, folder if resume else None, scoring_bar(quiet))
         if checkpoint is not None:
             check_resumption(checkpoint, experiment, folder)
         elif resume:
@@ -267,15 +278,18 @@ def resume_command(folder: Path, command: str = "train") -> str:
     return f"{program_name()} {command} --resume {shlex.quote(str(folder))}"
 
 
-def sizes_of(init: str) -> dict[str, object]:
-    """Return the settings that a run which starts from another one has in common with it."""
+def sizes_of(runs: Sequence[str]) -> dict[str, object]:
+    """Return the settings that a run which starts from other ones has in common with them."""
+    if list(runs) == ["none"]:
+        return {"model.init": []}
     from sentiment_lstm.inference.archive import load_settings
 
-    start = load_settings(Path(init).expanduser())
-    settings: dict[str, object] = {"model.init": init, "model.kind": start.model.kind}
-    settings |= {f"model.{name}": getattr(start.model, name) for name in ("embedding_dim", "hidden_dim", "num_layers")}
-    settings |= {f"tokenizer.{name}": getattr(start.tokenizer, name) for name in ("kind", "min_frequency", "max_size")}
-    if start.pretraining.backward:
+    starts = [load_settings(Path(run)) for run in runs]
+    first = starts[0]
+    settings: dict[str, object] = {"model.init": list(runs), "model.kind": first.model.kind}
+    settings |= {f"model.{name}": getattr(first.model, name) for name in ("embedding_dim", "hidden_dim", "num_layers")}
+    settings |= {f"tokenizer.{name}": getattr(first.tokenizer, name) for name in ("kind", "min_frequency", "max_size")}
+    if any(start.pretraining.backward for start in starts):
         settings["model.bidirectional"] = True
     return settings
 
@@ -293,6 +307,8 @@ def check_processes(config: Config) -> None:
             "training.auto_batch is for one process: under torchrun leave out --auto-batch (or add "
             "--set training.auto_batch=false) and lower training.batch_tokens"
         )
+    if config.distillation.teachers and this_launch().count > 1:
+        raise UsageError("a student of teachers is trained by one process: start it without torchrun")
 
 
 def resolve_resumable(run: Path | None) -> Path:

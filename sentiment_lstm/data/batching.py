@@ -28,12 +28,15 @@ class Batch:
     labels : (B,) int64 tensor or None
     indices : (B,) int64 array
         Where each row stands in its split.
+    soft_labels : (B, C) float32 tensor or None
+        Probabilities to be answered with instead of the labels; see docs/distillation.md.
     """
 
     token_ids: Tensor
     lengths: Tensor
     labels: Tensor | None
     indices: np.ndarray
+    soft_labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -45,20 +48,23 @@ class Batch:
 
     def rows(self, start: int, end: int | None) -> Batch:
         """Return the batch of some of the rows."""
-        labels = None if self.labels is None else self.labels[start:end]
-        return Batch(self.token_ids[start:end], self.lengths[start:end], labels, self.indices[start:end])
+        labels, soft_labels = (None if own is None else own[start:end] for own in (self.labels, self.soft_labels))
+        return Batch(self.token_ids[start:end], self.lengths[start:end], labels, self.indices[start:end], soft_labels)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch with its tensors on a device."""
         if device.type == "cpu":
             return self
         token_ids, lengths = (tensor.to(device, non_blocking=True) for tensor in (self.token_ids, self.lengths))
-        labels = None if self.labels is None else self.labels.to(device, non_blocking=True)
-        return Batch(token_ids, lengths, labels, self.indices)
+        labels, soft_labels = (
+            None if tensor is None else tensor.to(device, non_blocking=True)
+            for tensor in (self.labels, self.soft_labels)
+        )
+        return Batch(token_ids, lengths, labels, self.indices, soft_labels)
 
 
 def plan_batches(
-    lengths: Sequence[int], batch_size: int, batch_tokens: int, shuffle_key: tuple[int, int] | None = None
+    lengths: Sequence[int], batch_size: int, batch_tokens: int, shuffle_key: tuple[int, ...] | None = None
 ) -> list[np.ndarray]:
     """Group the indices of reviews of similar length.
 
@@ -67,7 +73,7 @@ def plan_batches(
     lengths : (N,) tokens of each review
     batch_size : reviews in a batch, at most
     batch_tokens : reviews times the longest one's length in a batch, at most; a longer review is alone
-    shuffle_key : (seed, epoch)
+    shuffle_key : (seed, epoch), and more numbers where there are several orders an epoch
         The whole order is a pure function of it. ``None``: by length, for evaluation.
 
     Returns
@@ -101,7 +107,12 @@ def _cut(order: np.ndarray, sizes: np.ndarray, batch_size: int, batch_tokens: in
     return batches
 
 
-def collate(token_ids: Sequence[np.ndarray], indices: np.ndarray, labels: np.ndarray | None) -> Batch:
+def collate(
+    token_ids: Sequence[np.ndarray],
+    indices: np.ndarray,
+    labels: np.ndarray | None,
+    soft_labels: np.ndarray | None = None,
+) -> Batch:
     """Pad the chosen reviews to one tensor. A review without a token becomes one unknown token."""
     rows = [token_ids[index] for index in indices]
     lengths = np.array([max(len(row), 1) for row in rows], dtype=np.int64)
@@ -116,6 +127,7 @@ def collate(token_ids: Sequence[np.ndarray], indices: np.ndarray, labels: np.nda
         lengths=torch.from_numpy(lengths),
         labels=None if labels is None else torch.from_numpy(labels[indices]),
         indices=indices,
+        soft_labels=None if soft_labels is None else torch.from_numpy(soft_labels[indices]),
     )
 
 

@@ -29,21 +29,31 @@ def load_texts(config: DataConfig, validation_share: float) -> dict[str, list[Re
     UsageError, DataError
         As :func:`load_source`; also where there are fewer than two texts.
     """
-    path = Path(config.source).expanduser()
-    if path.suffix.lower() == ".txt" and path.is_file():
-        lines = read_utf8(path).splitlines()
-        texts = [Review(line, None, f"{path.stem}-{number}") for number, line in enumerate(lines)]
-    else:
-        columns = {"text_column": config.text_column, "label_column": config.label_column}
-        source = load_source(config.source, splits=READ_SPLITS, **columns)
-        texts = [review for reviews in source.splits.values() for review in reviews]
-    texts = [Review(review.text, None, review.id) for review in texts if review.text.strip()]
+    texts = read_texts(config.source, config)
     if config.limit is not None:
         texts = stratified_sample(texts, config.limit, config.split_seed)
     if len(texts) < 2:
         raise DataError(f"{config.source} holds fewer than two texts: give more to read")
     train, validation = stratified_split(texts, validation_share, config.split_seed)
     return {"train": train, "validation": validation}
+
+
+def read_texts(name: str, config: DataConfig) -> list[Review]:
+    """Return all texts of a source, or of a ``.txt`` file, that are not blank, without their labels.
+
+    Raises
+    ------
+    UsageError, DataError
+        As :func:`load_source`.
+    """
+    path = Path(name).expanduser()
+    if path.suffix.lower() == ".txt" and path.is_file():
+        lines = read_utf8(path).splitlines()
+        texts = [Review(line, None, f"{path.stem}-{number}") for number, line in enumerate(lines)]
+    else:
+        source = load_source(name, splits=READ_SPLITS, text_column=config.text_column, label_column=config.label_column)
+        texts = [review for reviews in source.splits.values() for review in reviews]
+    return [Review(review.text, None, review.id) for review in texts if review.text.strip()]
 
 
 def encode_texts(reviews: list[Review], tokenizer: Tokenizer) -> EncodedSplit:

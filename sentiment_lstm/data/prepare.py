@@ -39,6 +39,8 @@ class EncodedSplit:
         Class indices.
     truncated_share, unknown_share : float
         The share of reviews that were cut, and of the kept tokens that the vocabulary lacks.
+    soft_labels : (N, C) float32 array or None
+        Teachers' probabilities, which training aims at instead of the labels.
     """
 
     reviews: list[Review]
@@ -46,6 +48,7 @@ class EncodedSplit:
     labels: np.ndarray
     truncated_share: float
     unknown_share: float
+    soft_labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.reviews)
@@ -179,7 +182,7 @@ def encode_split(
     """
     token_ids = encode_token_ids([review.text for review in reviews], tokenizer)
     kept = [truncate(ids, config.max_length, config.truncation) for ids in token_ids]
-    cut = sum(len(ids) > config.max_length for ids in token_ids)
+    cut = sum(len(own) < len(ids) for own, ids in zip(kept, token_ids, strict=True))
     num_kept = max(sum(map(len, kept)), 1)
     unknown = sum(int((ids == UNK_ID).sum()) for ids in kept)
     index = {name: position for position, name in enumerate(labels)}

@@ -136,13 +136,15 @@ def _hub_answers() -> bool:
 
 
 def _load_text_folders(folder: Path, splits: Sequence[str]) -> Source:
-    """Read ``<split>/<pos|neg>/<id>_<rating>.txt``: one review a file."""
+    """Read ``<split>/<pos|neg>/<id>_<rating>.txt``, one review a file; ``train/unsup`` is the unsupervised split."""
     found: dict[str, list[Review]] = {}
     for split in splits:
         for name, label in LABEL_ALIASES.items():
             for path in sorted((folder / split / name).glob("*.txt")):
                 review = Review(read_utf8(path), label, f"{split}/{name}/{path.stem}")
                 found.setdefault(split, []).append(review)
+    if "unsupervised" in splits and (unsupervised := sorted((folder / "train" / "unsup").glob("*.txt"))):
+        found["unsupervised"] = [Review(read_utf8(path), None, f"train/unsup/{path.stem}") for path in unsupervised]
     return Source(found)
 
 

@@ -209,9 +209,9 @@ def unknown_share(token_ids: np.ndarray) -> float:
     return float((token_ids == UNK_ID).mean()) if len(token_ids) else 1.0
 
 
-def truncate(token_ids: np.ndarray, max_length: int, truncation: str) -> np.ndarray:
+def truncate(token_ids: np.ndarray, max_length: int | None, truncation: str) -> np.ndarray:
     """Keep at most ``max_length`` ids: the first, the last, or half from each end (``head_tail``)."""
-    if len(token_ids) <= max_length:
+    if max_length is None or len(token_ids) <= max_length:
         return token_ids
     if truncation == "head":
         return token_ids[:max_length]

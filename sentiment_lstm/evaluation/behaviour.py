@@ -2,7 +2,7 @@
 
 Accuracy over long reviews rewards counting words. A pair is right only when both of its texts are, so a model that
 answers by the words they share, or always the same, gets no pair at all, however many single texts it gets. No model
-may be trained or chosen on these files.
+may be trained or chosen on the shipped files. ``tests/behaviour/development/`` holds others, for choosing recipes.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def score_pairs(
     UsageError
         Where ``mapping`` does not fit the model's labels; see :func:`poles_of`.
     """
-    poles = poles_of(predictor.archive.labels, mapping)
+    poles = poles_of(predictor.labels, mapping)
     if poles is None:
         return None
     texts = [text for pair in pairs for text in (pair.positive, pair.negative)]
@@ -169,8 +169,25 @@ def score_pairs(
     return score_answers(pairs, list(zip(*right, strict=True)))
 
 
-def measure_behaviour(predictor: Predictor, mapping: Mapping[str, str] | None = None) -> dict[str, Behaviour] | None:
-    """Score a model on the shipped sentences and twins; ``None`` where its labels are not of this kind.
+def load_pair_sets(folder: Path) -> dict[str, list[Pair]]:
+    """Read ``sentences.jsonl`` and ``twins.jsonl`` of a folder.
+
+    Raises
+    ------
+    UsageError
+        Where either cannot be opened.
+    DataError
+        Where either is damaged; see :func:`load_pairs`.
+    """
+    return {name: load_pairs(folder / f"{name}.jsonl") for name in SETS}
+
+
+def measure_behaviour(
+    predictor: Predictor,
+    mapping: Mapping[str, str] | None = None,
+    pair_sets: Mapping[str, Sequence[Pair]] | None = None,
+) -> dict[str, Behaviour] | None:
+    """Score a model on sets of pairs, by default the shipped ones; ``None`` where its labels are not of this kind.
 
     Raises
     ------
@@ -179,9 +196,10 @@ def measure_behaviour(predictor: Predictor, mapping: Mapping[str, str] | None = 
     DataError
         Where they are damaged.
     """
-    if poles_of(predictor.archive.labels, mapping) is None:
+    if poles_of(predictor.labels, mapping) is None:
         return None
-    scores = {name: score_pairs(load_pairs(pairs_folder() / f"{name}.jsonl"), predictor, mapping) for name in SETS}
+    sets = load_pair_sets(pairs_folder()) if pair_sets is None else pair_sets
+    scores = {name: score_pairs(pairs, predictor, mapping) for name, pairs in sets.items()}
     return {name: score for name, score in scores.items() if score is not None}
 
 

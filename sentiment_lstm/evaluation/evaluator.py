@@ -21,6 +21,7 @@ from sentiment_lstm.evaluation.metrics import Metrics, compute_metrics
 from sentiment_lstm.evaluation.plots import plot_confusion
 from sentiment_lstm.files import json_line, write_file, write_json
 from sentiment_lstm.inference.archive import Archive
+from sentiment_lstm.inference.ensemble import check_labels, mean_logits
 from sentiment_lstm.training.runtime import Runtime
 from sentiment_lstm.training.scoring import compute_logits
 
@@ -83,6 +84,30 @@ def evaluate(
     return Evaluation(split, logits, compute_metrics(logits, split.labels, archive.labels))
 
 
+def evaluate_together(
+    archives: Sequence[Archive],
+    reviews: list[Review],
+    runtime: Runtime,
+    on_batch: Callable[[int], object] | None = None,
+) -> Evaluation:
+    """Compute the metrics of the mean of several models' logits; of one model, those of :func:`evaluate`.
+
+    Raises
+    ------
+    UsageError
+        Where the models' labels are not the same.
+    DataError
+        Where a label of a review is none of the models'.
+    """
+    check_labels(archives)
+    evaluations = [evaluate(archive, reviews, runtime, on_batch) for archive in archives]
+    first = evaluations[0]
+    if len(evaluations) == 1:
+        return first
+    logits = mean_logits([own.logits for own in evaluations], [archive.labels for archive in archives])
+    return Evaluation(first.split, logits, compute_metrics(logits, first.split.labels, archives[0].labels))
+
+
 def load_own_splits(archive: Archive) -> dict[str, list[Review]]:
     """Return the splits that a run was trained with, for a baseline to be fitted on the very same reviews.
 
@@ -100,16 +125,38 @@ def load_own_splits(archive: Archive) -> dict[str, list[Review]]:
     return splits
 
 
-def save_evaluation(evaluation: Evaluation, folder: Path, source: str, split: str) -> dict[str, Any]:
+def evaluation_report(evaluation: Evaluation, source: str, split: str, runs: Sequence[Path]) -> dict[str, Any]:
+    """Return what ``metrics.json`` holds: the metrics, and hashes of the reviews and of the runs' weights."""
+    weights = [str(comparison.weights_sha256(run)) for run in runs]
+    origin = {
+        "reviews_sha256": reviews_sha256(evaluation.split.reviews),
+        "weights_sha256": comparison.weights_sha256(runs[0]) if len(runs) == 1 else cache.key(weights),
+    }
+    return {"data": source, "split": split, **evaluation.metrics.to_dict(), **origin}
+
+
+def save_evaluation(
+    evaluation: Evaluation, folder: Path, source: str, split: str, runs: Sequence[Path] | None = None
+) -> dict[str, Any]:
     """Write ``metrics.json``, ``predictions.jsonl`` (a review a line, in order) and ``confusion.png``.
 
     What baselines answered to other reviews is removed: a folder holds answers to the same reviews only.
-    Returns what ``metrics.json`` holds.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    folder : where to write
+    source, split : what the reviews are, in words
+    runs : that have answered; default: the one that the folder is in
+
+    Returns
+    -------
+    dict
+        What ``metrics.json`` holds.
     """
     reviews = evaluation.split.reviews
-    digest = reviews_sha256(reviews)
-    origin = {"reviews_sha256": digest, "weights_sha256": comparison.weights_sha256(folder.parent)}
-    report = {"data": source, "split": split, **evaluation.metrics.to_dict(), **origin}
+    report = evaluation_report(evaluation, source, split, runs or [folder.parent])
+    digest = report["reviews_sha256"]
     write_json(folder / "metrics.json", report)
     probabilities = evaluation.logits.double().softmax(1).tolist()
     predictions = _prediction_lines(

@@ -2,6 +2,7 @@
 
     config.yaml  tokenizer.json  model.safetensors  labels.json  meta.json       the model
     history.jsonl  metrics.json  curves.png  evaluation/                         what is known of it
+    teachers.safetensors                                      what its teachers answered, where it had any
 
 No file names another by an absolute path, so a folder can be moved; ``config.yaml`` alone names the data.
 
@@ -26,10 +27,11 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from sentiment_lstm.config import Config, validate_config
+from sentiment_lstm.config import Config, find_classifier, find_language_model, validate_config
 from sentiment_lstm.data.tokenizer import Tokenizer
 from sentiment_lstm.errors import ArchiveError, ConfigError, UsageError
 from sentiment_lstm.files import write_file, write_json
+from sentiment_lstm.inference.storage import restore, stored_shapes
 from sentiment_lstm.model.classifier import SentimentClassifier
 
 CONFIG, TOKENIZER, WEIGHTS, LABELS, META = (
@@ -41,8 +43,10 @@ CONFIG, TOKENIZER, WEIGHTS, LABELS, META = (
 )
 HISTORY, METRICS, CURVES = "history.jsonl", "metrics.json", "curves.png"
 MODEL_FILES = (CONFIG, TOKENIZER, WEIGHTS, LABELS, META)
-RUN_FILES = (*MODEL_FILES, HISTORY, METRICS, CURVES)
+TEACHERS = "teachers.safetensors"  # what a student's teachers answered
+RUN_FILES = (*MODEL_FILES, HISTORY, METRICS, CURVES, TEACHERS)
 
+NGRAMS = "ngrams.keys"  # alone of all tensors whole numbers: see model/ngrams.py
 LANGUAGE_MODEL = "language model"  # what ``meta.json`` calls one
 LARGEST_BYTES = {CONFIG: 2**16, TOKENIZER: 2**26, WEIGHTS: 2**31, LABELS: 2**20, META: 2**24}
 LARGEST_HEADER_BYTES = 2**20  # of safetensors; that of 16 layers has 10,000
@@ -72,6 +76,7 @@ def load_archive(folder: Path) -> Archive:
     ArchiveError
         Where a file is missing, damaged or does not fit the others.
     """
+    folder = find_classifier(folder)
     _check_folder(folder)
     config, values = _load_config(folder / CONFIG)
     if _kind(folder) == LANGUAGE_MODEL:
@@ -93,11 +98,13 @@ def load_archive(folder: Path) -> Archive:
 
 
 def _load_model(config: Config, vocabulary_size: int, num_classes: int, path: Path) -> SentimentClassifier:
-    with torch.device("meta"):  # shapes without numbers: a few bytes of configuration can ask for 100 GB of them
-        model = SentimentClassifier(config.model, vocabulary_size, num_classes, initialize=False)
     header = _read_header(path)
+    with torch.device("meta"):  # shapes without numbers: a few bytes of configuration can ask for 100 GB of them
+        model = SentimentClassifier(
+            config.model, vocabulary_size, num_classes, initialize=False, num_ngrams=_num_ngrams(header)
+        )
     expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tensor.get("shape") for name, tensor in header.items() if name != "__metadata__"}
+    found = stored_shapes({name: tensor for name, tensor in header.items() if name != "__metadata__"})
     differences = [
         f"{name}: file has {found.get(name, 'nothing')}, model has {expected.get(name, 'nothing')}"
         for name in sorted(expected.keys() | found.keys())
@@ -106,10 +113,16 @@ def _load_model(config: Config, vocabulary_size: int, num_classes: int, path: Pa
     if differences:
         reason = _shortened("; ".join(differences[:3]))
         raise ArchiveError(f"{path} holds another model than {CONFIG} says: {reason}")
-    weights = load_weights(path)
-    _check_weights(path, weights, header)
+    weights = _checked(path, load_weights(path), header)
     model.load_state_dict(weights, assign=True)
     return model.eval()
+
+
+def _num_ngrams(header: Mapping[str, Any]) -> int:
+    """How many n-grams a file says it has; 1, which then does not fit, where it says nothing that can be."""
+    shape = header.get(NGRAMS, {}).get("shape")
+    can_be = isinstance(shape, list) and len(shape) == 1 and type(shape[0]) is int
+    return shape[0] if can_be and 1 <= shape[0] <= LARGEST_BYTES[WEIGHTS] // 8 else 1  # of 8 bytes each
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,7 @@ def load_settings(folder: Path) -> Config:
     UsageError, ArchiveError
         As :func:`load_pretrained`.
     """
+    folder = find_language_model(folder)
     _check_folder(folder)
     return _load_config(folder / CONFIG)[0]
 
@@ -143,10 +157,11 @@ def load_pretrained(folder: Path) -> Pretrained:
     ArchiveError
         Where a file is missing or damaged.
     """
+    folder = find_language_model(folder)
     _check_folder(folder)
     config, _ = _load_config(folder / CONFIG)
-    weights = load_weights(folder / WEIGHTS)
-    _check_weights(folder / WEIGHTS, weights, _read_header(folder / WEIGHTS))
+    path = folder / WEIGHTS
+    weights = _checked(path, load_weights(path), _read_header(path))
     return Pretrained(config, _load_tokenizer(folder), weights)
 
 
@@ -204,16 +219,24 @@ def _load_tokenizer(folder: Path) -> Tokenizer:
         raise ArchiveError(f"{folder / TOKENIZER}: {_shortened(error)}; copy it again") from error
 
 
-def _check_weights(path: Path, weights: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    if not all(_is_sound(tensor) for tensor in weights.values()):
+def _checked(path: Path, stored: Mapping[str, Tensor], header: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the weights of a file as they are computed with, where they are what was written."""
+    try:
+        weights = restore(stored)
+    except ValueError as error:
+        raise ArchiveError(f"{path} is damaged: {_shortened(error)}; train again, or copy it again") from error
+    if NGRAMS in weights and not _is_ascending(weights[NGRAMS]):
+        raise ArchiveError(f"{path} holds n-grams out of order; train again, or copy it again")
+    if not all(_is_sound(tensor) for name, tensor in weights.items() if name != NGRAMS):
         raise ArchiveError(
             f"{path} holds weights that are not finite float32 numbers below {LARGEST_WEIGHT:,.0f}; "
             "train again, or copy it again"
         )
-    if header.get("__metadata__", {}).get("sha256") != _digest(weights):
+    if header.get("__metadata__", {}).get("sha256") != _digest(stored):
         raise ArchiveError(
             f"{path} is damaged, or not as sentiment-lstm wrote it: its sha256 differs; train again, or copy it again"
         )
+    return weights
 
 
 def _is_sound(tensor: Tensor) -> bool:
@@ -221,6 +244,11 @@ def _is_sound(tensor: Tensor) -> bool:
         return False
     smallest, largest = tensor.aminmax()  # NaN where there is one, and then no comparison holds
     return bool(smallest >= -LARGEST_WEIGHT) and bool(largest <= LARGEST_WEIGHT)
+
+
+def _is_ascending(keys: Tensor) -> bool:
+    """Whether they are a table's whole numbers, which a binary search can find."""
+    return keys.dtype == torch.int64 and keys.dim() == 1 and bool((keys[1:] > keys[:-1]).all())
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
@@ -240,7 +268,7 @@ def _settings_digest(config: Mapping[str, Any], labels: Sequence[str]) -> str:
 
 
 def save_weights(weights: Mapping[str, Tensor], folder: Path) -> None:
-    """Write ``model.safetensors``, its own sha256 in the header."""
+    """Write ``model.safetensors``, its own sha256 in the header; what ``storage.quantize`` gives is read back too."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     write_file(folder / WEIGHTS, save_safetensors(tensors, {"sha256": _digest(tensors)}))
 

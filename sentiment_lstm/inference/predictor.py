@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from sentiment_lstm.data.tokenizer import truncate, unknown_share
 from sentiment_lstm.inference.archive import Archive, load_archive
 from sentiment_lstm.training.runtime import Runtime, build_runtime
@@ -43,11 +45,21 @@ class Prediction:
     unknown_share: float
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a model read one text: the fields of :class:`Prediction` that do not depend on the answer."""
+
+    num_tokens: int
+    truncated: bool
+    unknown_share: float
+
+
 class Predictor:
     """Answers with a trained model, in float32: alone or in a batch, a text gets the same answer."""
 
     def __init__(self, archive: Archive, runtime: Runtime) -> None:
         self.archive = archive
+        self.labels = archive.labels
         self.runtime = runtime
         archive.model.to(runtime.device)
 
@@ -62,13 +74,10 @@ class Predictor:
             raise TypeError("predict takes a list of texts: predict([text])")
         if not texts:
             return []
-        config = self.archive.config.tokenizer
-        token_ids = self.archive.tokenizer.encode_batch(texts)
-        kept = [truncate(ids, config.max_length, config.truncation) for ids in token_ids]
-        logits = compute_logits(self.archive.model, kept, self.runtime)
+        logits, readings = self.read(texts)
         predictions = []
-        for text, ids, row in zip(texts, token_ids, logits.double().softmax(1).tolist(), strict=True):
-            probabilities = dict(zip(self.archive.labels, row, strict=True))
+        for text, reading, row in zip(texts, readings, logits.double().softmax(1).tolist(), strict=True):
+            probabilities = dict(zip(self.labels, row, strict=True))
             label = max(probabilities, key=probabilities.__getitem__)
             predictions.append(
                 Prediction(
@@ -76,12 +85,22 @@ class Predictor:
                     label=label,
                     score=probabilities[label],
                     probabilities=probabilities,
-                    num_tokens=len(ids),
-                    truncated=len(ids) > config.max_length,
-                    unknown_share=unknown_share(ids),
+                    num_tokens=reading.num_tokens,
+                    truncated=reading.truncated,
+                    unknown_share=reading.unknown_share,
                 )
             )
         return predictions
+
+    def read(self, texts: Sequence[str]) -> tuple[Tensor, list[Reading]]:
+        """Return the (N, C) float32 logits of at least one text, and how each was read."""
+        config = self.archive.config.tokenizer
+        token_ids = self.archive.tokenizer.encode_batch(texts)
+        kept = [truncate(ids, config.max_length, config.truncation) for ids in token_ids]
+        readings = [
+            Reading(len(ids), len(own) < len(ids), unknown_share(ids)) for own, ids in zip(kept, token_ids, strict=True)
+        ]
+        return compute_logits(self.archive.model, kept, self.runtime), readings
 
     def stream(self, chunks: Iterable[Sequence[str]]) -> Iterator[Prediction]:
         """Yield one prediction a text, in order, holding no more than one chunk at a time."""

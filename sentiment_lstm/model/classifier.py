@@ -1,6 +1,7 @@
 """The classifier, and the seam that adversarial training, attributions and the gradient pictures enter by.
 
     token_ids (B, T) --embed--> embedded (B, T, E) --classify--> logits (B, C)
+    token_ids (B, T) --wide_logits--> (B, C), added there by models with n-grams
 
 Letters used throughout: B reviews in a batch, T tokens of the longest, E embedding_dim, H hidden_dim per direction,
 C classes, V vocabulary entries.
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sentiment_lstm.config import ModelConfig
+from sentiment_lstm.model.ngrams import NgramBranch
 from sentiment_lstm.model.pooling import Pooling, length_mask
 from sentiment_lstm.model.recurrent import Recurrent
 
 PAD_ID = 0  # as in data/tokenizer.py, which the model never imports
+SMALLEST_VARIANCE = 1e-12  # of an embedding's channel: one that is the same for all words stays finite
 
 
 class ConvPool(nn.Module):
@@ -55,15 +58,28 @@ class SentimentClassifier(nn.Module):
     vocabulary_size, num_classes : V and C
     initialize : bool
         Fill the weights as the configuration says; ``False`` saves the time where weights are loaded next.
+    num_ngrams : int
+        N of the wide branch, where ``config.ngrams`` asks for one; ``ngrams.set_ratios`` fills it.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, num_classes: int, *, initialize: bool = True) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary_size: int,
+        num_classes: int,
+        *,
+        initialize: bool = True,
+        num_ngrams: int = 0,
+    ) -> None:
         super().__init__()
         self.config = config
         # Given a weight it draws none, which for shapes alone (torch's meta device) costs a second of imports.
         weight = None if initialize else torch.empty(vocabulary_size, config.embedding_dim)
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_dim, padding_idx=PAD_ID, _weight=weight)
         self.embedding.weight.requires_grad_(not config.freeze_embedding)
+        self.token_frequency: Tensor | None  # (V,) float32, sums to 1
+        uniform = torch.full((vocabulary_size,), 1 / vocabulary_size) if config.normalize_embedding else None
+        self.register_buffer("token_frequency", uniform)
         self.conv: ConvPool | None = None
         recurrent_input_dim = config.embedding_dim
         if config.kind == "cnn_lstm":
@@ -78,20 +94,31 @@ class SentimentClassifier(nn.Module):
             config.num_layers,
             config.bidirectional,
             config.layer_dropout,
+            config.recurrent_dropout,
+            config.segment_length,
         )
         self.pooling = Pooling(config.pooling, self.recurrent.output_dim)
         self.output_dropout = nn.Dropout(config.output_dropout)
         self.output = nn.Linear(self.pooling.output_dim, num_classes)
+        self.ngrams: NgramBranch | None = None
+        if config.ngrams is not None:
+            self.ngrams = NgramBranch(config.ngrams, num_ngrams, vocabulary_size, num_classes, config.ngram_dropout)
         if initialize:
             self._initialize()
 
     def forward(self, token_ids: Tensor, lengths: Tensor) -> Tensor:
         """Return the (B, C) float32 logits of (B, T) int64 token ids with (B,) lengths."""
-        return self.classify(self.embed(token_ids), lengths)
+        return self.classify(self.embed(token_ids), lengths, self.wide_logits(token_ids, lengths))
 
     def embed(self, token_ids: Tensor) -> Tensor:
-        """Look up (B, T, E) embeddings; while training, zero whole words and whole channels of a review."""
+        """Look up (B, T, E) embeddings; while training, zero whole words and whole channels of a review.
+
+        Normalised first, where the model does that (Miyato, Dai and Goodfellow 2017, equation 1).
+        """
         embedded = self.embedding(token_ids)
+        if self.token_frequency is not None:
+            mean, std = embedding_moments(self.embedding.weight, self.token_frequency)
+            embedded = (embedded - mean) / std
         batch_size, num_steps, dim = embedded.shape
         if self.training and self.config.word_dropout > 0:
             embedded = embedded * F.dropout(embedded.new_ones(batch_size, num_steps, 1), self.config.word_dropout)
@@ -99,14 +126,48 @@ class SentimentClassifier(nn.Module):
             embedded = embedded * F.dropout(embedded.new_ones(batch_size, 1, dim), self.config.embedding_dropout)
         return embedded
 
-    def classify(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """Return the (B, C) float32 logits of (B, T, E) embeddings; steps at or past a length never matter."""
+    @property
+    def num_ngrams(self) -> int:
+        """N of the wide branch; 0 for a model without one."""
+        return 0 if self.ngrams is None else len(self.ngrams.keys)
+
+    def wide_logits(self, token_ids: Tensor, lengths: Tensor) -> Tensor | None:
+        """Return the (B, C) float32 logits that the n-grams add, or ``None`` for a model without them.
+
+        They depend on the words, not on the embeddings: whoever disturbs embeddings hands the same ones to each
+        :meth:`classify`.
+        """
+        return None if self.ngrams is None else self.ngrams(token_ids, lengths)
+
+    def classify(self, embedded: Tensor, lengths: Tensor, wide: Tensor | None = None) -> Tensor:
+        """Return the (B, C) float32 logits of (B, T, E) embeddings; steps at or past a length never matter.
+
+        ``wide`` is what :meth:`wide_logits` returned for the same reviews; it is added. Once training is over the
+        network's own logits count ``network_weight`` times beside it.
+        """
         if self.conv is not None:
             embedded, lengths = self.conv(embedded, lengths)
         outputs, last_hidden = self.recurrent(embedded, lengths)
         directions = 2 if self.config.bidirectional else 1
         pooled = self.pooling(outputs, lengths, last_hidden[-directions:])
-        return self.output(self.output_dropout(pooled)).float()
+        logits = self.output(self.output_dropout(pooled)).float()
+        if wide is None:
+            return logits
+        return wide + (logits if self.training else self.config.network_weight * logits)
+
+    def embedding_unit(self) -> Tensor:
+        """Return the standard deviation of an embedding's numbers, (), without a graph: 1 where they are normalised.
+
+        What the length of a perturbation is counted in.
+        """
+        weight = self.embedding.weight.detach()
+        return weight.std() if self.token_frequency is None else weight.new_ones(())
+
+    def set_token_frequency(self, token_counts: Tensor) -> None:
+        """Let embeddings be normalised over words that occur so often, a (V,) tensor; padding does not count."""
+        assert self.token_frequency is not None
+        counts = token_counts.double().index_fill(0, torch.tensor([PAD_ID]), 0.0)
+        self.token_frequency.copy_(counts / counts.sum().clamp_min(1.0))
 
     def set_embedding(self, vectors: Tensor, found: Tensor) -> None:
         """Start the rows of ``found`` (V,) from pretrained ``vectors`` (V, E)."""
@@ -119,6 +180,14 @@ class SentimentClassifier(nn.Module):
         nn.init.normal_(self.embedding.weight, std=self.config.embedding_std)
         self.embedding.weight[PAD_ID].zero_()
         initialize_recurrent(self.recurrent, self.config)
+
+
+def embedding_moments(weight: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation, (E,) each, of (V, E) embeddings of words with a (V,) frequency."""
+    with torch.autocast(weight.device.type, enabled=False):
+        mean = frequency @ weight
+        variance = frequency @ (weight - mean).square()
+    return mean, variance.clamp_min(SMALLEST_VARIANCE).sqrt()
 
 
 @torch.no_grad()

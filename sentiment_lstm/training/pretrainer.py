@@ -6,6 +6,7 @@ the same code.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -28,29 +29,38 @@ from sentiment_lstm.training.trainer import Trainer
 SCORED_STREAMS, SCORED_WINDOW = 16, 64  # of held-out text; all V logits of a window are in memory at once
 
 
-def draw_words(count: int, vocabulary_size: int) -> tuple[Tensor, Tensor]:
+def draw_words(count: int, vocabulary_size: int) -> Tensor:
     """Draw words as often as Zipf's law has them: P(rank r) = log((r + 2) / (r + 1)) / log(V + 1).
 
     Returns
     -------
-    words : (K,) int64 tensor
-        Different ones; K is at most ``count``.
-    log_expected : (V,) float32 tensor
-        For every word of the vocabulary the logarithm of how often ``count`` draws are expected to give it.
+    (K,) int64 tensor
+        Different ones, ascending; K is at most ``count``.
     """
-    scale = math.log(vocabulary_size + 1)
-    words = (torch.rand(count, dtype=torch.float64) * scale).exp().long() - 1
+    words = (torch.rand(count, dtype=torch.float64) * math.log(vocabulary_size + 1)).exp().long() - 1
+    return words.clamp_(0, vocabulary_size - 1).unique()
+
+
+@functools.cache
+def log_expected(count: int, vocabulary_size: int, device: torch.device) -> Tensor:
+    """Return for every word the logarithm of the probability that :func:`draw_words` gives it, (V,) float32."""
     ranks = torch.arange(vocabulary_size, dtype=torch.float64)
-    probability = ((ranks + 2) / (ranks + 1)).log() / scale
-    expected = -torch.expm1(count * torch.log1p(-probability))  # that it is drawn at all, in `count` draws
-    return words.clamp_(0, vocabulary_size - 1).unique(), expected.log().float()
+    probability = ((ranks + 2) / (ranks + 1)).log() / math.log(vocabulary_size + 1)
+    return (-torch.expm1(count * torch.log1p(-probability))).log().float().to(device)
+
+
+def compared_words(count: int | None, vocabulary_size: int) -> int:
+    """Return how many words a next one is told from, itself included, on average; ``count`` as in sampled_words."""
+    if count is None or count >= vocabulary_size:
+        return vocabulary_size
+    return round(float(log_expected(count, vocabulary_size, torch.device("cpu")).exp().sum())) + 1
 
 
 def sampled_loss(model: LanguageModel, features: Tensor, targets: Tensor, count: int) -> Tensor:
     """Return the summed loss of telling each next word from ``count`` drawn ones (Jean et al. 2015, equation 11).
 
     Logits are corrected by the logarithm of how often a word is drawn, so that what is learnt is the softmax over all
-    words. A drawn word that is the target itself is left out.
+    words. A target that is among the drawn words counts once.
 
     Parameters
     ----------
@@ -58,12 +68,18 @@ def sampled_loss(model: LanguageModel, features: Tensor, targets: Tensor, count:
     targets : (N,) int64 tensor
     """
     weight, bias = model.embedding.weight, model.output_bias
-    words, log_expected = draw_words(count, len(bias))
-    words, log_expected = words.to(targets.device), log_expected.to(targets.device)
-    right = (features.float() * weight[targets]).sum(1) + bias[targets] - log_expected[targets]  # (N,)
-    others = (features @ weight[words].T).float() + (bias - log_expected)[words]  # (N, K)
-    others = others.masked_fill(words == targets[:, None], -math.inf)
-    return (torch.logaddexp(right, others.logsumexp(1)) - right).sum()
+    words = draw_words(count, len(bias)).to(targets.device)
+    both = torch.cat([targets, words])
+    sizes = [len(targets), len(words)]
+    own, others = F.embedding(both, weight).split(sizes)  # one look-up: its gradient is as large as the embedding
+    own_bias, other_bias = (bias - log_expected(count, len(bias), bias.device))[both].split(sizes)
+    right = (features.float() * own).sum(1) + own_bias  # (N,)
+    logits = (features @ others.T).float() + other_bias  # (N, K)
+    # The logarithm of the sum over the drawn words of exp(logit). That is cross-entropy but for one word's logit, and
+    # takes a third of the passes over N x K numbers that logsumexp takes.
+    drawn = F.cross_entropy(logits, torch.zeros_like(targets), reduction="none") + logits[:, 0]
+    is_drawn = words[torch.searchsorted(words, targets).clamp_(max=len(words) - 1)] == targets
+    return (torch.where(is_drawn, drawn, torch.logaddexp(right, drawn)) - right).sum()
 
 
 def exact_loss(model: LanguageModel, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,13 +149,14 @@ class Pretrainer(Trainer):
             state = self.carried if window.index else self.model.start(self.streams.num_streams)
             with self.runtime.autocast():
                 features, after = self.model(window.token_ids, state)  # forward pass
-                loss = self._loss(features.flatten(0, 1), window.targets.flatten())
+                # Step by step, as features lie in memory: flattened stream by stream they would be copied.
+                loss = self._loss(features.transpose(0, 1).flatten(0, 1), window.targets.T.flatten())
             (loss / count).backward()
             self.carried = [(hidden.detach(), cell.detach()) for hidden, cell in after]
             total += loss.detach().double().cpu()
         gradient = self.model.embedding.weight.grad
-        assert gradient is not None
-        gradient[PAD_ID] = 0  # as an output word it would be moved; as an input it stays the zero vector
+        if gradient is not None:  # it may be frozen
+            gradient[PAD_ID] = 0  # as an output word it would be moved; as an input it stays the zero vector
         return [float(total), 0.0, count, count]
 
     def carried_tensors(self) -> dict[str, Tensor]:

@@ -193,16 +193,16 @@ class SharedObjective:
         self._parallel = DistributedDataParallel(_ObjectiveModule(objective, model), process_group=processes.group)
         # After the first exchange torch orders the gradients anew, and another order of adding up means other last
         # digits: so that a run that is resumed goes on as it would have, that comes before the first step.
-        self(None, is_last=True).total.backward()
+        self(None, None, is_last=True).total.backward()
         model.zero_grad()
 
-    def __call__(self, batch: Batch | None, is_last: bool) -> Loss:
-        """Return the loss of this process's batch; ``None`` where it has no review of it.
+    def __call__(self, batch: Batch | None, unlabelled: Batch | None, is_last: bool) -> Loss:
+        """Return the loss of this process's batch and the unlabelled one; ``None`` where it has no review of it.
 
         The gradients that have been added up are exchanged in the backward pass of the last one before a step.
         """
         with contextlib.nullcontext() if is_last else self._parallel.no_sync():
-            loss: Loss = self._parallel(batch)
+            loss: Loss = self._parallel(batch, unlabelled)
         return loss
 
 
@@ -211,8 +211,8 @@ class _ObjectiveModule(nn.Module):
         super().__init__()
         self.objective, self.model = objective, model
 
-    def forward(self, batch: Batch | None) -> Loss:
-        if batch is not None:
-            return self.objective(self.model, batch, None)
+    def forward(self, batch: Batch | None, unlabelled: Batch | None) -> Loss:
+        if batch is not None or unlabelled is not None:
+            return self.objective(self.model, batch, unlabelled)
         nothing = torch.stack([parameter.sum() * 0 for parameter in self.model.parameters()]).sum()
         return Loss(nothing, 0, {"correct": torch.zeros(())})

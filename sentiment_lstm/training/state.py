@@ -37,7 +37,14 @@ def training_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]
         "history": [asdict(record) for record in trainer.history],
     }
     carried = {f"carried.{name}": value for name, value in trainer.carried_tensors().items()}
-    return {**_weights(trainer), **_optimizer_state(trainer), **_random_states(trainer), **carried}, values
+    tensors = {**_weights(trainer), **_average(trainer), **_optimizer_state(trainer), **_random_states(trainer)}
+    return {**tensors, **carried}, values
+
+
+def kept_weights(trainer: Trainer, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return, from a state's tensors, the weights that :meth:`Trainer.kept_weights` returned at that moment."""
+    own = {name: tensors[f"model.{name}"] for name in trainer.model.state_dict()}
+    return {**own, **_under("average.", tensors)}
 
 
 def restore(trainer: Trainer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
@@ -59,6 +66,8 @@ def restore(trainer: Trainer, tensors: Mapping[str, Tensor], values: Mapping[str
         raise ArchiveError(f"the checkpoint is of another model: {'; '.join(unlike[:3])}")
     try:
         trainer.model.load_state_dict({name.removeprefix("model."): tensors[name] for name in expected})
+        if trainer.average is not None:
+            trainer.average.restore(_under("average.", tensors))
         _restore_optimizer(trainer, tensors)
         trainer.progress = Progress(**values["progress"])
         trainer.history = [EpochRecord(**record) for record in values["history"]]
@@ -86,6 +95,11 @@ def _allow_more_time(trainer: Trainer) -> None:
 
 def _weights(trainer: Trainer) -> dict[str, Tensor]:
     return {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
+
+
+def _average(trainer: Trainer) -> dict[str, Tensor]:
+    averages = {} if trainer.average is None else trainer.average.state()
+    return {f"average.{name}": value for name, value in averages.items()}
 
 
 def _optimizer_state(trainer: Trainer) -> dict[str, Tensor]:

@@ -6,10 +6,12 @@ steps its state can be taken out and put into another (``training/state.py``), w
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,12 @@ from torch import Tensor
 
 from sentiment_lstm.config import TrainingConfig
 from sentiment_lstm.data.batching import Batch, collate, plan_batches
+from sentiment_lstm.data.crops import draw_crops
 from sentiment_lstm.data.prepare import EncodedSplit
+from sentiment_lstm.data.unlabelled import UnlabelledBatches
 from sentiment_lstm.errors import OutOfMemory, TrainingError
 from sentiment_lstm.model.classifier import SentimentClassifier, layer_of
+from sentiment_lstm.training.averaging import WeightAverage
 from sentiment_lstm.training.objectives import Loss, Objective
 from sentiment_lstm.training.processes import SharedObjective
 from sentiment_lstm.training.progress import EpochRecord, Progress
@@ -66,6 +71,8 @@ class Trainer:
     on_step : called with the :class:`Progress` after each optimiser step, optional
     on_scored : called with a number of validation reviews when they have been scored, optional
     taken_over : layers that another run has trained, the top one first
+    unlabelled : UnlabelledBatches, optional
+        What the objective is given beside each batch.
 
     Attributes
     ----------
@@ -86,6 +93,7 @@ class Trainer:
         on_step: Callable[[Progress], None] | None = None,
         on_scored: Callable[[int], None] | None = None,
         taken_over: Sequence[str] = (),
+        unlabelled: UnlabelledBatches | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -98,13 +106,17 @@ class Trainer:
         self.parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
         self.layers = layer_of(list(self.parameters))
         self.taken_over = list(taken_over)
+        self.unlabelled = unlabelled
         groups = [
             {"params": [self.parameters[n] for n in names], "layer": layer} for layer, names in self.layers.items()
         ]
         self.optimizer = build_optimizer(groups, config)
-        self.lengths = [len(ids) for ids in train.token_ids]
+        self._read(train.token_ids)
         self.processes = runtime.processes
         self.shared = SharedObjective(objective, model, self.processes) if self.processes.count > 1 else None
+        self.average: WeightAverage | None = None
+        if config.weight_averaging > 0:  # begun once all processes have the first one's weights
+            self.average = WeightAverage(self.parameters, config.weight_averaging)
         self.progress = Progress(epoch=1)
         self.history: list[EpochRecord] = []
         self.steps_done = 0
@@ -154,6 +166,11 @@ class Trainer:
             self.progress = Progress(self.progress.epoch + 1)
             yield record
 
+    def kept_weights(self) -> dict[str, Tensor]:
+        """Return the model's state as a run keeps it: with the average in place of what the last step left."""
+        averages = {} if self.average is None else self.average.state()
+        return {**self.model.state_dict(), **averages}
+
     def train_step(self, group: Sequence[np.ndarray], progress: Progress) -> None:
         """One optimiser step on the reviews whose indices are in ``group``, a list of batches."""
         rate = self._set_learning_rate(progress)
@@ -168,6 +185,8 @@ class Trainer:
         self.optimizer.step()
         self.steps_done += 1
         progress.steps += 1
+        if self.average is not None:
+            self.average.update(self.steps_done)
         if self.loss_watch.is_spike(loss):
             logger.warning(
                 "loss spike at step %d (epoch %d, step %d): %.4g; reviews %s",
@@ -182,16 +201,18 @@ class Trainer:
         list of float
             The sums, over all processes, of loss, right answers, reviews and tokens.
         """
-        count = sum(map(len, group)) / self.processes.count  # DistributedDataParallel takes the mean over processes
+        labelled, unlabelled = (sum(map(len, own)) for own in (group, self._beside(group)))
+        count = labelled / self.processes.count  # DistributedDataParallel takes the mean over processes
         sums = np.zeros(4)
-        batches = self._collate(group)
+        pairs = self._collate(group)
         self.optimizer.zero_grad()
-        for number, batch in enumerate(batches, start=1):
+        for number, pair in enumerate(pairs, start=1):
             with self.runtime.autocast():
-                loss = self._forward(batch, is_last=number == len(batches))  # forward pass and loss
-            (loss.total / count).backward()  # gradients of the mean, added to those of the batches before
-            tokens = 0 if batch is None else batch.num_tokens
-            sums += [float(loss.total.detach()), float(loss.parts["correct"]), loss.count, tokens]
+                loss = self._forward(*pair, is_last=number == len(pairs))  # forward pass and loss
+            total = loss.scaled_total(labelled, unlabelled)
+            (total / count).backward()  # gradients of the mean, added to those of the batches before
+            tokens = sum(batch.num_tokens for batch in pair if batch is not None)
+            sums += [float(total.detach()), float(loss.parts["correct"]), loss.count, tokens]
         return self.processes.sum(sums.tolist())
 
     def carried_tensors(self) -> dict[str, Tensor]:
@@ -218,32 +239,55 @@ class Trainer:
     def _plan(self, epoch: int) -> list[list[np.ndarray]]:
         """The epoch's optimiser steps, each a list of the batches whose gradients are added."""
         config = self.config
+        if config.crop_tokens is not None:
+            key, whole = (config.seed, epoch), self.train_split.token_ids
+            self._read(draw_crops(whole, config.crop_tokens, config.crop_min_tokens, config.crop_share, key))
         batches = plan_batches(self.lengths, config.batch_size, config.batch_tokens, (config.seed, epoch))
+        if self.unlabelled is not None:
+            self.unlabelled.plan(epoch, len(batches))
         size = config.accumulation_steps
         return [batches[start : start + size] for start in range(0, len(batches), size)]
 
-    def _collate(self, group: Sequence[np.ndarray]) -> list[Batch | None]:
-        """This process's share of a step, batch by batch; ``None`` for a batch of which it has no review."""
-        batches: list[Batch | None] = []
-        for indices in map(self.processes.share, group):
-            for piece in self._pieces(indices):
-                batch = collate(self.train_split.token_ids, piece, self.train_split.labels)
-                batches.append(batch.to(self.runtime.device))
-        return batches or [None]
+    def _read(self, token_ids: Sequence[np.ndarray]) -> None:
+        """Let these be what training reads of each review."""
+        self.token_ids = token_ids
+        self.lengths = [len(ids) for ids in token_ids]
 
-    def _pieces(self, indices: np.ndarray) -> list[np.ndarray]:
+    def _beside(self, group: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The unlabelled batches of the step under way, one beside each labelled one."""
+        if self.unlabelled is None:
+            return []
+        return self.unlabelled.beside(self.progress.steps * self.config.accumulation_steps, len(group))
+
+    def _collate(self, group: Sequence[np.ndarray]) -> list[tuple[Batch | None, Batch | None]]:
+        """This process's share of a step in pairs, labelled and unlabelled; ``None`` where it has no such review."""
+        pairs: list[tuple[Batch | None, Batch | None]] = []
+        for indices, others in zip_longest(group, self._beside(group)):
+            labelled = [
+                collate(self.token_ids, piece, self.train_split.labels, self.train_split.soft_labels)
+                for piece in self._pieces(self.processes.share(indices), self.lengths)
+            ]
+            unlabelled = []
+            if self.unlabelled is not None:
+                pieces = self._pieces(self.processes.share(others), self.unlabelled.lengths)
+                unlabelled = [self.unlabelled.collate(piece) for piece in pieces]
+            for pair in zip_longest(labelled, unlabelled):
+                one, other = (None if batch is None else batch.to(self.runtime.device) for batch in pair)
+                pairs.append((one, other))
+        return pairs or [(None, None)]
+
+    def _pieces(self, indices: np.ndarray, lengths: Sequence[int]) -> list[np.ndarray]:
         """A batch whole, or where memory has run out before, in pieces of at most ``piece_tokens``."""
         if not len(indices):
             return []
-        longest = max(max(self.lengths[index] for index in indices), 1)
+        longest = max(max(lengths[index] for index in indices), 1)
         rows = len(indices) if self.piece_tokens is None else max(self.piece_tokens // longest, 1)
         return [indices[start : start + rows] for start in range(0, len(indices), rows)]
 
-    def _forward(self, batch: Batch | None, is_last: bool) -> Loss:
+    def _forward(self, batch: Batch | None, unlabelled: Batch | None, is_last: bool) -> Loss:
         if self.shared is not None:
-            return self.shared(batch, is_last)
-        assert batch is not None
-        return self.objective(self.model, batch, None)
+            return self.shared(batch, unlabelled, is_last)
+        return self.objective(self.model, batch, unlabelled)
 
     def _compute_gradient_within_memory(self, group: Sequence[np.ndarray], progress: Progress) -> float:
         """:meth:`compute_gradient`, and again in halves while memory does not suffice; return the mean loss."""
@@ -273,12 +317,18 @@ class Trainer:
         self.optimizer.zero_grad()
         if self.runtime.device.type == "cuda":
             torch.cuda.empty_cache()
-        pieces = [piece for indices in group for piece in self._pieces(self.processes.share(indices))]
-        largest = max(pieces, key=lambda piece: len(piece) * max(self.lengths[index] for index in piece))
-        longest = max(max(self.lengths[index] for index in largest), 1)
-        tokens = len(largest) * longest
-        what = f"out of memory at step {self.steps_done + 1}: {len(largest)} reviews of up to {longest} tokens"
-        if not self.config.auto_batch or len(largest) == 1:
+        sizes = [(self.processes.share(indices), self.lengths) for indices in group]
+        if self.unlabelled is not None:
+            sizes += [(self.processes.share(indices), self.unlabelled.lengths) for indices in self._beside(group)]
+        pieces = [
+            (len(piece), max(max(lengths[index] for index in piece), 1))
+            for indices, lengths in sizes
+            for piece in self._pieces(indices, lengths)
+        ]
+        rows, longest = max(pieces, key=math.prod)
+        tokens = rows * longest
+        what = f"out of memory at step {self.steps_done + 1}: {rows} reviews of up to {longest} tokens"
+        if not self.config.auto_batch or rows == 1:
             limit = self.config.batch_tokens
             advice = "" if self.config.auto_batch else ", or add --auto-batch"
             raise OutOfMemory(
@@ -306,6 +356,8 @@ class Trainer:
 
     def _rate_factor(self, layer: str, epoch: int) -> float:
         """What a layer's learning rate is multiplied by (Howard and Ruder 2018, sections 3.2 and 3.3)."""
+        if layer == "ngrams":
+            return self.config.ngram_rate
         if layer not in self.taken_over:
             return 1.0
         place = self.taken_over.index(layer)
@@ -349,7 +401,8 @@ class Trainer:
         """Validate, compare with the best so far, and decide whether to go on."""
         progress = self.progress
         training_seconds = progress.seconds
-        loss, accuracy = self._validate()
+        with contextlib.nullcontext() if self.average is None else self.average.in_place():
+            loss, accuracy = self._validate()
         validation_seconds = progress.seconds - training_seconds
         score = self._score(loss, accuracy)
         is_best = score > self.best_score

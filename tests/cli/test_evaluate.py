@@ -85,6 +85,7 @@ def test_one_class_alone_has_no_auc_and_is_no_error(
         (("--data", "foreign.csv", "--quiet"), 1, "has the label 'x', which training has not (negative, positive)"),
         (("--data", "empty.csv"), 1, "is empty"),
         (("--data", "folder", "--quiet"), 1, "has no test split (it has train)"),
+        (("--pairs", "folder"), 2, "cannot read folder/sentences.jsonl"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -104,3 +105,25 @@ def test_minimal_pairs_are_reported_beside_the_accuracy(cli: Callable[..., Outco
     outcome = cli("evaluate", copied_run, "--quiet")
     assert "sentences" in outcome.out
     assert "twins" in outcome.out
+
+
+def test_other_pairs_take_the_place_of_the_shipped_ones(
+    cli: Callable[..., Outcome], copied_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    pair = '{"id": "1", "kind": "plain", "positive": "good", "negative": "bad"}'
+    for name in ("sentences.jsonl", "twins.jsonl"):
+        (tmp_path / "own" / name).write_text(pair, encoding="utf-8")
+    answer = json.loads(cli("evaluate", copied_run, "--split", "validation", "--pairs", "own", "--json").out)
+    assert (answer["split"], answer["minimal_pairs_folder"]) == ("validation", "own")
+    assert [own["overall"]["num_pairs"] for own in answer["minimal_pairs"].values()] == [1, 1]
+    assert "pairs of own\n" in cli("evaluate", copied_run, "--pairs", "own").out
+
+
+def test_pairs_are_refused_for_other_labels(cli: Callable[..., Outcome], copied_run: Path, tmp_path: Path) -> None:
+    labels = copied_run / "labels.json"
+    labels.write_text(labels.read_text().replace("positive", "yes"), encoding="utf-8")
+    meta = json.loads((copied_run / "meta.json").read_text())
+    del meta["settings_sha256"]  # it would tell that the labels were changed
+    (copied_run / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    assert "--pairs is for a model of positive and negative" in cli("evaluate", copied_run, "--pairs", "own").error(2)

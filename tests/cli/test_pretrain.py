@@ -84,6 +84,35 @@ def test_what_was_read_backward_becomes_the_layers_that_read_backward(cli: Calla
     torch.testing.assert_close(here[name.format("backwards")], there[name.format("forwards")], atol=1e-6, rtol=0)
 
 
+def test_two_language_models_of_the_same_words_are_both_directions(
+    cli: Callable[..., Outcome], language_model: Path
+) -> None:
+    assert cli(*TINY_MODEL, "--backward", "--init", language_model, "--output", "backward").code == 0
+    slow = ("--set", "training.learning_rate=1e-30")
+    assert cli(*SMALL, "--init", language_model, "--init", "backward", *slow, "--output", "run").code == 0
+    ahead, behind = load_file(language_model / "model.safetensors"), load_file("backward/model.safetensors")
+    here = load_file("run/model.safetensors")
+    assert torch.equal(behind["embedding.weight"], ahead["embedding.weight"]), "the words stay as they are"
+    name = "recurrent.{}.0.weight_hh_l0"
+    for direction, there in (("forwards", ahead), ("backwards", behind)):
+        torch.testing.assert_close(here[name.format(direction)], there[name.format("forwards")], atol=1e-6, rtol=0)
+    assert json.loads(Path("run/meta.json").read_text())["taken_over"] == [
+        *("recurrent.backwards.0", "recurrent.forwards.0", "embedding"),
+    ]
+    assert cli(*TINY_MODEL, "--backward", "--output", "other").code == 0
+    message = cli(*SMALL, "--init", language_model, "--init", "other", "--output", "again").error(2)
+    assert "other has other words than" in message
+
+
+def test_pretraining_goes_on_from_another_language_model(cli: Callable[..., Outcome], language_model: Path) -> None:
+    slow = ("--set", "training.learning_rate=1e-30")
+    assert cli(*TINY_MODEL, "--init", language_model, *slow, "--output", "on").code == 0
+    there, here = load_file(language_model / "model.safetensors"), load_file("on/model.safetensors")
+    assert there.keys() == here.keys()
+    for name in there:
+        torch.testing.assert_close(here[name], there[name], atol=1e-6, rtol=0)
+
+
 def test_taken_over_layers_learn_more_slowly_and_join_in_one_by_one(
     cli: Callable[..., Outcome], language_model: Path, tmp_path: Path
 ) -> None:
@@ -106,12 +135,33 @@ def test_sizes_that_differ_are_refused_by_name(cli: Callable[..., Outcome], lang
     assert not Path("run").exists()
 
 
+def test_words_of_another_kind_are_warned_about(cli: Callable[..., Outcome], language_model: Path) -> None:
+    rows = [f"xyzzy{number} plugh{number} frotz{number},{number % 2}" for number in range(40)]
+    write_csv(Path("own.csv"), rows)
+    command = ("train", "--config", "sample", "--data", "own.csv", "--epochs", "1", "--init", language_model)
+    outcome = cli(*command, "--output", "run")
+    assert outcome.code == 0
+    assert "100% of the words are unknown to" in outcome.err
+
+
+def test_few_reviews_get_more_epochs(cli: Callable[..., Outcome]) -> None:
+    asked = ("--set", "training.min_steps=9", "--set", "training.batch_size=16", "--quiet")
+    command = ("train", "--config", "sample", "--limit", "90", *asked)  # 81 to train on: 5 steps an epoch or more
+    for arguments, epochs in (((), 2), (("--epochs", "1"), 1)):
+        assert cli(*command, "--set", "training.epochs=1", *arguments, "--output", f"run{epochs}").code == 0
+        assert len(Path(f"run{epochs}/history.jsonl").read_text().splitlines()) == epochs
+    assert cli("train", "--resume", "run2", "--epochs", "3", "--quiet") == Outcome(0, "", "")
+    assert len(Path("run2/history.jsonl").read_text().splitlines()) == 3
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
+    (("train", "--init", "shipped", "--vectors", "glove.txt"), "two beginnings for the same words"),
     (("pretrain", "--data", "nowhere.csv"), "no data at "),
     (("pretrain", "--set", "model.kind=rnn"), "a language model is an lstm"),
     (("pretrain", "--set", "training.auto_batch=true"), "lower pretraining.streams"),
     (("pretrain", "somewhere"), "takes --resume"),
     (("train", "--init", "nowhere"), "no run at nowhere"),
+    (("pretrain", "--init", "nowhere"), "no run at nowhere"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(cli: Callable[..., Outcome], arguments: tuple[str, ...], words: str) -> None:
     assert words in cli(*arguments).error(2)

@@ -19,13 +19,17 @@ from sentiment_lstm.training.trainer import Trainer
 
 SMALL = ("train", "--config", "sample", "--limit", "60", "--quiet")
 SMALL += ("--set", "model.embedding_dim=8", "--set", "model.hidden_dim=8", "--set", "training.batch_size=7")
-EVERYTHING = ("word_dropout=0.1", "embedding_dropout=0.2", "output_dropout=0.3")
+EVERYTHING = ("word_dropout=0.1", "embedding_dropout=0.2", "recurrent_dropout=0.2", "output_dropout=0.3")
 DROPOUT = tuple(part for name in EVERYTHING for part in ("--set", f"model.{name}"))
 KEPT = ("--set", "training.keep_checkpoints=100")
 
 
 def settings(**training: object) -> list[str]:
     return [part for name, value in training.items() for part in ("--set", f"training.{name}={value}")]
+
+
+SEMI_SUPERVISED = settings(adversarial_epsilon=1, virtual_adversarial_epsilon=1, entropy_weight=0.5)
+SEMI_SUPERVISED += [*settings(unlabelled_batch_size=3, crop_tokens=12), "--set", "model.normalize_embedding=true"]
 
 
 def history_of(run: Path) -> list[dict]:
@@ -76,7 +80,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     {"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.1, "precision": "fp32"},
     {"optimizer": "rmsprop", "schedule": "reduce_on_plateau", "learning_rate": 1e-5},
     {"optimizer": "momentum", "schedule": "constant", "class_weights": "balanced", "gradient_clip": 0.01},
-    {"optimizer": "sgd", "patience": 2, "label_smoothing": 0.1},
+    {"optimizer": "sgd", "patience": 2, "label_smoothing": 0.1, "crop_tokens": 12, "weight_averaging": 0.9},
 ], ids=lambda training: training["optimizer"])  # fmt: skip
 def test_interrupted_and_resumed_equals_uninterrupted(
     cli: Callable[..., Outcome], interrupt: Callable[..., None], tmp_path: Path, training: dict
@@ -97,10 +101,14 @@ def test_interrupted_and_resumed_equals_uninterrupted(
         assert_equal_runs(tmp_path / "whole", run)
 
 
-def test_the_cnn_and_frozen_embeddings_resume_too(cli: Callable[..., Outcome], interrupt: Callable[..., None]) -> None:
+def test_the_cnn_frozen_embeddings_and_ngrams_resume_too(
+    cli: Callable[..., Outcome], interrupt: Callable[..., None]
+) -> None:
     for extra in (
         ["--set", "model.kind=cnn_lstm"],
         ["--set", "model.freeze_embedding=true", "--set", "model.kind=rnn"],
+        [*SEMI_SUPERVISED, *DROPOUT],
+        ["--set", "model.ngrams=3", "--set", "model.ngram_dropout=0.3"],
     ):
         shutil.rmtree("whole", ignore_errors=True)
         shutil.rmtree("resumed", ignore_errors=True)

@@ -24,6 +24,7 @@ from test_resume import DROPOUT, SMALL, assert_equal_runs, history_of, settings
 from workers import Workers
 
 EXACT = settings(epochs=2, precision="fp32", keep_checkpoints=100, schedule="one_cycle", accumulation_steps=2)
+EXACT += settings(crop_tokens=12, crop_min_tokens=4, weight_averaging=0.9)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 TORCHRUN += ["-m", "sentiment_lstm"]
 ALOUD = [part for part in SMALL if part != "--quiet"]

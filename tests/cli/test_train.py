@@ -303,7 +303,7 @@ def test_an_interruption_at_the_worst_moment_still_leaves_a_model(
 
 def poison(monkeypatch: pytest.MonkeyPatch, from_step: int) -> None:
     """Make the loss not a number from an optimiser step on."""
-    build = experiments.supervised
+    build = experiments.build_objective
     steps = iter(range(1, 10**6))
 
     def poisoned(*arguments: object) -> Callable[..., Loss]:
@@ -315,7 +315,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, from_step: int) -> None:
 
         return call
 
-    monkeypatch.setattr(experiments, "supervised", poisoned)
+    monkeypatch.setattr(experiments, "build_objective", poisoned)
 
 
 @pytest.mark.parametrize(("epochs", "kept"), [("1", "the model of the last good step"), ("3", "the model of epoch 1")])
@@ -380,3 +380,22 @@ def test_what_is_cheap_to_find_is_warned_of_in_a_line_each(cli: Callable[..., Ou
     assert "repeat an earlier one" in outcome.err
     assert "1 text has different labels in different rows" in outcome.err
     assert cli(*command, "--quiet", "--output", "quiet").err == ""
+
+
+def test_reviews_are_read_whole_in_segments(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    settings = ("tokenizer.max_length=null", "model.segment_length=10", "training.crop_tokens=15")
+    whole = [part for setting in settings for part in ("--set", setting)]
+    assert "truncated  none: reviews are read whole" in cli(*DRY, *whole).err
+    assert cli(*TINY, *whole, "--output", "run").code == 0
+    texts = ("good " * 500, "good " * 500 + "bad " * 9)
+    outcome = cli("predict", "--model", "run", "--format", "json", *texts)
+    answers = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [(answer["num_tokens"], answer["truncated"]) for answer in answers] == [(500, False), (509, False)]
+    assert answers[0]["score"] != answers[1]["score"], "the end is read too"
+
+
+def test_a_batch_is_learnt_by_heart_without_what_hinders_it(cli: Callable[..., Outcome]) -> None:
+    settings = ("crop_tokens=1", "weight_averaging=0.999", "learning_rate=0.02")
+    hindered = [part for setting in settings for part in ("--set", f"training.{setting}")]
+    outcome = cli(*TINY, *hindered, "--set", "model.recurrent_dropout=0.9", "--overfit-batch", "4")
+    assert outcome.code == 0

@@ -98,6 +98,8 @@ def test_aclimdb_is_read_as_it_is_unpacked(tmp_path: Path) -> None:
         ("train/neg/0_1.txt", "negative"),
     }
     assert pairs(splits["test"]) == [("test/neg/3_2.txt", "negative")]
+    asked_for = load_source(str(tmp_path), splits=("train", "unsupervised")).splits
+    assert pairs(asked_for["unsupervised"]) == [("train/unsup/0_0.txt", None)]
 
 
 def test_an_aclimdb_review_that_is_not_utf_8_is_named(tmp_path: Path) -> None:

@@ -171,6 +171,7 @@ def test_truncation(truncation: str, kept: list[int]) -> None:
     ids = np.arange(10, dtype=np.int32)
     assert truncate(ids, 5, truncation).tolist() == kept
     assert truncate(ids[:5], 5, truncation).tolist() == [0, 1, 2, 3, 4]
+    assert truncate(ids, None, truncation) is ids
 
 
 def test_truncation_to_one_token() -> None:

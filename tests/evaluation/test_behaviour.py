@@ -33,7 +33,7 @@ TRUTH = {text: label for pair in PAIRS for text, label in ((pair.positive, "posi
 def stub(answer: Callable[[str], str], labels: Sequence[str] = ("negative", "positive")) -> Any:
     """A predictor that answers by a function of the text."""
     return SimpleNamespace(
-        archive=SimpleNamespace(labels=list(labels)),
+        labels=list(labels),
         predict=lambda texts: [SimpleNamespace(label=answer(text)) for text in texts],
     )
 

@@ -22,6 +22,7 @@ KINDS: list[dict[str, Any]] = [
     {"kind": "lstm", "pooling": "attention", "num_layers": 2},
     {"kind": "cnn_lstm", "pooling": "last"},
     {"kind": "rnn", "bidirectional": False},
+    {"kind": "lstm", "normalize_embedding": True},
 ]
 
 

@@ -23,6 +23,9 @@ KINDS = [
     {"kind": "lstm", "num_layers": 2, "bidirectional": False, "pooling": "last"},
     *({"kind": "cnn_lstm", "pooling": pooling} for pooling in ("last", "mean", "max", "attention")),
     {"kind": "rnn", "pooling": "last"},
+    *({"pooling": pooling, "segment_length": 4} for pooling in ("last", "mean_max", "attention")),
+    {"pooling": "last", "segment_length": 2, "num_layers": 2, "bidirectional": False},
+    {"kind": "cnn_lstm", "pooling": "last", "segment_length": 2},
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sentiment_lstm.model.recurrent import Recurrent, reversal_index
@@ -83,3 +84,86 @@ def test_dropout_stands_between_layers_only_while_training() -> None:
     assert not torch.equal(first, second)
     recurrent.eval()
     assert torch.equal(recurrent(inputs, lengths)[0], recurrent(inputs, lengths)[0])
+
+
+def plain_recurrence(layer: nn.Module, hidden_weight: Tensor, inputs: Tensor) -> Tensor:
+    """The (B, T, H) outputs, step by step as the equations have it."""
+    steps = inputs @ layer.weight_ih_l0.T + layer.bias_ih_l0 + layer.bias_hh_l0
+    hidden = cell = inputs.new_zeros(len(inputs), layer.hidden_size)
+    outputs = []
+    for step in steps.unbind(1):
+        gates = step + hidden @ hidden_weight.T
+        if isinstance(layer, nn.RNN):
+            hidden = gates.tanh()
+        else:
+            enter, forget, new, leave = gates.chunk(4, 1)
+            cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+            hidden = leave.sigmoid() * cell.tanh()
+        outputs.append(hidden)
+    return torch.stack(outputs, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("kind", ["lstm", "rnn"])
+def test_dropped_recurrent_weights_equal_the_plain_recurrence(kind: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    recurrent = Recurrent(kind, 3, 5, recurrent_dropout=0.4).to(dtype)
+    (layer,) = recurrent.forwards
+    inputs, lengths = torch.randn(4, 6, 3, dtype=dtype, requires_grad=True), torch.tensor([6, 6, 6, 6])
+    read = [inputs, *layer.parameters()]
+    torch.manual_seed(1)
+    outputs, _ = recurrent(inputs, lengths)
+    gradients = torch.autograd.grad((outputs**2).sum(), read)
+    torch.manual_seed(1)
+    dropped = F.dropout(layer.weight_hh_l0, 0.4)
+    assert 0 < (dropped == 0).sum() < dropped.numel()
+    expected = plain_recurrence(layer, dropped, inputs)
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-5
+    torch.testing.assert_close(outputs, expected, atol=tolerance, rtol=0)
+    for own, other in zip(gradients, torch.autograd.grad((expected**2).sum(), read), strict=True):
+        torch.testing.assert_close(own, other, atol=10 * tolerance, rtol=0)
+
+
+def test_recurrent_weights_are_dropped_anew_each_pass_and_only_while_training() -> None:
+    recurrent, plain = Recurrent("lstm", 3, 4, 2, True, recurrent_dropout=0.5), Recurrent("lstm", 3, 4, 2, True)
+    plain.load_state_dict(recurrent.state_dict())
+    inputs, lengths = torch.randn(2, 5, 3), torch.tensor([5, 2])
+    assert not torch.equal(recurrent(inputs, lengths)[0], recurrent(inputs, lengths)[0])
+    assert torch.equal(recurrent.eval()(inputs, lengths)[0], plain(inputs, lengths)[0])
+
+
+@pytest.mark.parametrize(("layers", "both"), [(1, False), (2, True)])
+@pytest.mark.parametrize("size", [1, 3, 4, 11])
+def test_segments_equal_each_one_read_alone(layers: int, both: bool, size: int) -> None:
+    torch.manual_seed(0)
+    recurrent = Recurrent("lstm", 3, 5, layers, both, segment_length=size).double()
+    inputs, lengths = torch.randn(4, 12, 3, dtype=torch.float64, requires_grad=True), torch.tensor([12, 1, 7, 4])
+    mask = (torch.arange(12) < lengths[:, None])[:, :, None]
+    outputs, last_hidden = recurrent(inputs, lengths)
+    assert torch.isfinite(outputs).all(), "a mean multiplies padding by zero"
+    read = [inputs, *recurrent.parameters()]
+    gradients = torch.autograd.grad((outputs * mask).square().sum() + last_hidden.square().sum(), read)
+
+    recurrent.segment_length, total = None, torch.zeros((), dtype=torch.float64)
+    for number, length in enumerate(lengths):
+        alone = [recurrent(part[None], torch.tensor([len(part)])) for part in inputs[number, :length].split(size)]
+        expected, ends = torch.cat([part[0] for part, _ in alone]), [end[:, 0] for _, end in alone]
+        last = ends[-1]
+        if both:  # backwards a review ends with its first segment
+            last = torch.stack([ends[0][i] if i % 2 else ends[-1][i] for i in range(2 * layers)])
+        torch.testing.assert_close(outputs[number, :length], expected)
+        torch.testing.assert_close(last_hidden[:, number], last)
+        total = total + expected.square().sum() + last.square().sum()
+    for own, other in zip(gradients, torch.autograd.grad(total, read), strict=True):
+        torch.testing.assert_close(own, other)
+
+
+@pytest.mark.parametrize("width", [6, 8])
+def test_reviews_that_fit_into_a_segment_are_read_as_without(width: int) -> None:
+    whole, cut = Recurrent("lstm", 3, 5, 2, True), Recurrent("lstm", 3, 5, 2, True, segment_length=6)
+    cut.load_state_dict(whole.state_dict())
+    inputs, lengths = torch.randn(3, width, 3), torch.tensor([6, 2, 5])
+    (outputs, last_hidden), (expected, expected_hidden) = cut(inputs, lengths), whole(inputs, lengths)
+    mask = (torch.arange(width) < lengths[:, None])[:, :, None]
+    assert torch.equal(outputs * mask, expected * mask)
+    assert torch.equal(last_hidden, expected_hidden)

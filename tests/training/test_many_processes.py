@@ -16,14 +16,16 @@ from workers import Workers
 from sentiment_lstm.config import ModelConfig, TrainingConfig
 from sentiment_lstm.data.prepare import EncodedSplit
 from sentiment_lstm.data.reviews import Review
+from sentiment_lstm.data.unlabelled import UnlabelledBatches
 from sentiment_lstm.errors import UsageError
+from sentiment_lstm.experiment import build_classifier
 from sentiment_lstm.launch import Launch, this_launch
-from sentiment_lstm.model.classifier import SentimentClassifier
-from sentiment_lstm.training.objectives import supervised
+from sentiment_lstm.training.objectives import build_objective
 from sentiment_lstm.training.processes import Processes, exchange, join_processes
 from sentiment_lstm.training.runtime import Runtime, build_runtime
 from sentiment_lstm.training.trainer import Trainer
 
+SEMI_SUPERVISED = {"entropy_weight": 2.0, "adversarial_epsilon": 1.0}
 CASES: dict[str, dict[str, Any]] = {
     "even": {"batches": [8]},
     "uneven": {"batches": [7]},
@@ -35,6 +37,10 @@ CASES: dict[str, dict[str, Any]] = {
     "in pieces": {"batches": [8], "piece_tokens": 8},
     "frozen embeddings": {"batches": [7], "model": {"freeze_embedding": True}},
     "convolution": {"batches": [7, 1], "model": {"kind": "cnn_lstm"}},
+    "n-grams": {"batches": [7, 1], "model": {"ngrams": 2, "ngram_min_count": 2}},
+    "entropy on more unlabelled reviews": {"batches": [7, 1], "unlabelled": [9, 4], "training": SEMI_SUPERVISED},
+    "entropy on fewer unlabelled reviews": {"batches": [7], "unlabelled": [1], "training": SEMI_SUPERVISED},
+    "segments": {"batches": [7, 1], "model": {"segment_length": 3, "pooling": "last"}},
     "both directions, attention": {"batches": [3], "model": {"bidirectional": True, "pooling": "attention"}},
 }
 
@@ -59,11 +65,14 @@ def build_trainer(processes: Processes, case: dict[str, Any]) -> Trainer:
     runtime = Runtime(torch.device("cpu"), "fp32", processes=processes)
     model = ModelConfig.model_validate({"embedding_dim": 8, "hidden_dim": 8, **case.get("model", {})})
     torch.manual_seed(1 + processes.rank)  # the first one's weights are what counts
-    classifier = SentimentClassifier(model, 12, 2)
+    classifier = build_classifier(model, toy_split(), 12, 2)
     weights = torch.tensor(case["class_weights"]) if "class_weights" in case else None
-    objective = supervised(case.get("label_smoothing", 0.0), weights)
+    config = TrainingConfig(label_smoothing=case.get("label_smoothing", 0.0), **case.get("training", {}))
     split = toy_split()
-    trainer = Trainer(classifier, objective, TrainingConfig(), runtime, split, split)
+    trainer = Trainer(classifier, build_objective(config, weights), config, runtime, split, split)
+    if "unlabelled" in case:
+        trainer.unlabelled = UnlabelledBatches(split.token_ids, config)
+        trainer.unlabelled._batches = [np.arange(size) for size in case["unlabelled"]]
     trainer.piece_tokens = case.get("piece_tokens")
     return trainer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,8 @@ from torch.nn import functional as F
 from sentiment_lstm.config import ModelConfig
 from sentiment_lstm.data.batching import Batch, collate
 from sentiment_lstm.model.classifier import SentimentClassifier
-from sentiment_lstm.training.objectives import adversarial, balanced_class_weights, perturbation, supervised
+from sentiment_lstm.training.objectives import adversarial, balanced_class_weights, supervised
+from sentiment_lstm.training.perturbations import perturbation
 
 
 def model_and_batch() -> tuple[SentimentClassifier, Batch]:
@@ -79,3 +82,24 @@ def test_the_perturbation_makes_the_loss_larger_and_training_smaller(kind: str, 
     assert all((p.grad is not None and bool(p.grad.any())) for p in model.parameters() if p.requires_grad)
     nothing = adversarial(1.0, weight=0.0)(model, batch, None)
     assert float(nothing.total.detach()) == pytest.approx(float(plain.total.detach()), rel=1e-5)
+
+
+def test_soft_labels_give_the_divergence_from_the_teachers_and_hard_ones_what_they_gave() -> None:
+    model, batch = model_and_batch()
+    targets = torch.randn(5, 3).softmax(1)
+    soft = replace(batch, soft_labels=targets)
+    log_probabilities = model(batch.token_ids, batch.lengths).log_softmax(1)
+    divergence = (targets * (targets.log() - log_probabilities)).sum()  # KL(teacher || student)
+    entropy = -(targets * targets.log()).sum()
+    loss = supervised()(model, soft, None)
+    torch.testing.assert_close(loss.total, divergence + entropy)
+    assert int(loss.parts["correct"]) == int((log_probabilities.argmax(1) == targets.argmax(1)).sum())
+    hard = replace(batch, soft_labels=F.one_hot(batch.labels, 3).float())
+    for objective in (supervised(), adversarial(1.0)):
+        of_labels, of_certainty = objective(model, batch, None), objective(model, hard, None)
+        torch.testing.assert_close(of_labels.total, of_certainty.total)
+        assert of_labels.parts == of_certainty.parts
+    assert float(adversarial(1.0)(model, soft, None).total.detach()) > 2 * float(loss.total.detach())
+    torch.testing.assert_close(soft.rows(1, 3).soft_labels, targets[1:3])
+    picked = collate([np.arange(1, 4)] * 5, np.array([4, 0]), batch.labels.numpy(), targets.numpy())
+    torch.testing.assert_close(picked.soft_labels, targets[[4, 0]])

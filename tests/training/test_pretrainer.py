@@ -14,7 +14,14 @@ from sentiment_lstm.data.prepare import EncodedSplit
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.errors import OutOfMemory
 from sentiment_lstm.model.language_model import LanguageModel
-from sentiment_lstm.training.pretrainer import Pretrainer, draw_words, exact_loss, sampled_loss
+from sentiment_lstm.training.pretrainer import (
+    Pretrainer,
+    compared_words,
+    draw_words,
+    exact_loss,
+    log_expected,
+    sampled_loss,
+)
 from sentiment_lstm.training.runtime import build_runtime
 
 WORDS = 30
@@ -47,13 +54,42 @@ def build(pretraining: dict[str, Any] | None = None, **training: Any) -> Pretrai
 
 def test_words_are_drawn_as_often_as_expected() -> None:
     torch.manual_seed(0)
-    drawn = torch.zeros(200)
+    drawn, sizes = torch.zeros(200), []
     for _ in range(3000):
-        words, log_expected = draw_words(20, 200)
-        assert len(words.unique()) == len(words)
+        words = draw_words(20, 200)
+        assert bool((words.diff() > 0).all()), "different ones, in order"
         drawn[words] += 1
-    torch.testing.assert_close(drawn / 3000, log_expected.exp(), atol=0.04, rtol=0.2)
-    assert bool((log_expected.diff() < 0).all()), "the frequent ones more often"
+        sizes.append(len(words))
+    expected = log_expected(20, 200, torch.device("cpu"))
+    torch.testing.assert_close(drawn / 3000, expected.exp(), atol=0.04, rtol=0.2)
+    assert bool((expected.diff() < 0).all()), "the frequent ones more often"
+    assert compared_words(20, 200) == pytest.approx(np.mean(sizes) + 1, abs=0.7)
+    assert compared_words(None, 200) == compared_words(200, 200) == 200
+
+
+def test_a_drawn_word_that_is_the_target_counts_once() -> None:
+    """Against the formula written out: the target beside every drawn word that is another."""
+    model = build().model
+    features, targets = torch.randn(40, 12), torch.randint(0, WORDS, (40,))
+    torch.nn.init.normal_(model.output_bias)
+    torch.manual_seed(5)
+    words = draw_words(10, WORDS)
+    torch.manual_seed(5)
+    loss = sampled_loss(model, features, targets, 10)
+    logits = features @ model.embedding.weight.T + model.output_bias - log_expected(10, WORDS, torch.device("cpu"))
+    parts = []
+    for own, target in zip(logits, targets, strict=True):
+        others = own[words[words != target]]
+        parts.append(torch.cat([own[target][None], others]).logsumexp(0) - own[target])
+    assert 0 < int(torch.isin(targets, words).sum()) < 40
+    assert float(loss.detach()) == pytest.approx(float(torch.stack(parts).sum().detach()), rel=1e-5)
+    for one, other in zip(
+        torch.autograd.grad(loss, list(model.parameters()), allow_unused=True),
+        torch.autograd.grad(torch.stack(parts).sum(), list(model.parameters()), allow_unused=True),
+        strict=True,
+    ):
+        if one is not None:
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
 def test_the_sampled_loss_is_the_whole_one_where_all_words_are_drawn() -> None:
@@ -77,7 +113,7 @@ def test_the_sampled_gradient_is_near_the_whole_one_on_average() -> None:
     whole = bias.grad.clone()
     total = torch.zeros_like(whole)
     for _ in range(300):
-        bias.grad = None
+        model.zero_grad()
         sampled_loss(model, features, targets, 60).backward()
         total += bias.grad
     assert float(torch.nn.functional.cosine_similarity(total, whole, dim=0)) > 0.98

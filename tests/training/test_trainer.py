@@ -223,3 +223,16 @@ def test_scoring_order_and_mode() -> None:
     for index in (0, 17, 79):
         torch.testing.assert_close(compute_logits(trainer.model, [token_ids[index]], RUNTIME)[0], logits[index],
                                    atol=1e-6, rtol=0)  # fmt: skip
+
+
+def test_crops_are_drawn_anew_each_epoch_and_validation_reads_whole_reviews() -> None:
+    trainer = build_trainer(epochs=2, crop_tokens=4, crop_min_tokens=2)
+    pieces, tokens, split = [], [], trainer.validation_split
+    trainer.on_step = lambda progress: tokens.append(progress.tokens)
+    for record in trainer.fit():
+        pieces.append(trainer.token_ids)
+        assert tokens[-1] == sum(map(len, trainer.token_ids)) == sum(trainer.lengths), "batches are of the pieces"
+        assert max(trainer.lengths) == 4 < max(map(len, split.token_ids))
+        logits = compute_logits(trainer.model, split.token_ids, RUNTIME)
+        assert record.validation_loss == loss_and_accuracy(logits, split.labels)[0]
+    assert sum(not np.array_equal(one, other) for one, other in zip(*pieces, strict=True)) > 40

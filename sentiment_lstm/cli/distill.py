@@ -1,0 +1,139 @@
+"""``sentiment-lstm distill``."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentiment_lstm.cli.runs import new_folder
+from sentiment_lstm.cli.train import parse_duration, resolve_resumable, run_training, sizes_of
+from sentiment_lstm.config import Config, find_classifier, find_recipe, load_config
+from sentiment_lstm.errors import UsageError
+
+
+def distill(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEACHER", help="Runs that teach, or shipped. With --resume: the run; default: the newest."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(help="The student's recipe by name, or a YAML file; default: the first teacher's.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="imdb, sample, a folder, or a CSV, TSV, JSONL, parquet file.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="A sample of so many reviews a split, unlabelled ones too.")] = None,
+    init: Annotated[
+        list[str] | None, typer.Option(help="Run that the student starts from; shipped; none; twice: both ways.")
+    ] = None,
+    unlabelled: Annotated[
+        bool | None,
+        typer.Option(
+            "--unlabelled/--no-unlabelled", help="The data's reviews without a label; default: if it has any."
+        ),
+    ] = None,
+    unlabelled_data: Annotated[
+        str | None, typer.Option(help="More texts: a .txt file (a text a line), a table or a folder.")
+    ] = None,
+    sentences: Annotated[int | None, typer.Option(help="Also learn from so many pieces of 1 to 3 sentences.")] = None,
+    counterfactuals: Annotated[
+        int | None, typer.Option(help="Also learn from so many texts made by negating and joining short sentences.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="What the teachers' logits are divided by: above 1 answers get softer.")
+    ] = None,
+    label_weight: Annotated[
+        float | None, typer.Option(help="Share of the true label beside the teachers' answer, 0 to 1.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the texts.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Weights, batch order and the pieces follow from it.")] = None,
+    max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/distilled-<date>-<time>.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that is in --output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN from its newest checkpoint.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train one student on what other runs answer.
+
+    Their averaged answers take the place of the labels, on the training reviews, on those without a label and on pieces
+    of a few sentences. Validation reviews keep their labels. The teachers are asked once; --resume needs none.
+    """
+    changes = {
+        "data.source": data,
+        "data.limit": limit,
+        **(sizes_of(init) if init else {}),
+        "training.epochs": epochs,
+        "training.seed": seed,
+        "training.max_seconds": None if max_time is None else parse_duration(max_time),
+        "distillation.unlabelled": unlabelled,
+        "distillation.unlabelled_data": unlabelled_data,
+        "distillation.sentences": sentences,
+        "distillation.counterfactuals": counterfactuals,
+        "distillation.temperature": temperature,
+        "distillation.label_weight": label_weight,
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if quiet:
+        logging.getLogger().setLevel(logging.ERROR)
+    if resume:
+        if output is not None or force or (runs and len(runs) > 1):
+            raise UsageError(
+                "--resume goes on in the folder of the one run that is named: leave out --output, --force and teachers"
+            )
+        folder = resolve_resumable(Path(runs[0]) if runs else None)
+        resolved = _load(config or str(folder / "config.yaml"), settings, changes)
+        if not resolved.distillation.teachers:
+            raise UsageError(f"{folder} has no teachers: go on with train --resume")
+    else:
+        resolved = _load_new(runs or [], config, settings, changes)
+        folder = output or new_folder(find_recipe(config).stem if config else "distilled")
+    run_training(resolved, folder, force=force, resume=resume, quiet=quiet, command="distill")
+
+
+def _load(recipe: str, settings: list[str] | None, changes: dict[str, object]) -> Config:
+    return load_config(recipe, settings or [], changes).with_absolute_paths()
+
+
+def _load_new(runs: list[str], config: str | None, settings: list[str] | None, changes: dict[str, object]) -> Config:
+    """Return the student's configuration, once its teachers are known to be there and to agree on their labels."""
+    from sentiment_lstm.distillation import load_teachers
+
+    if runs:
+        changes = {"distillation.teachers": expand(runs), **changes}
+        first = runs[0]
+    elif config is None:
+        raise UsageError("no teacher: name one or more runs, or a recipe that has distillation.teachers")
+    recipe = config or _recipe_of(first)
+    resolved = _load(recipe, settings, changes)
+    if not resolved.distillation.teachers:
+        raise UsageError(f"no teacher: {recipe} has none, so name one or more runs")
+    load_teachers(resolved)
+    return resolved
+
+
+def expand(runs: list[str]) -> list[str]:
+    """Return the runs that are named, those in folders of seeds one by one."""
+    from sentiment_lstm.cli.seeds import holds_seeds, seed_runs
+
+    named = [(run, Path(run).expanduser()) for run in runs]
+    return [str(own) for run, folder in named for own in (seed_runs(folder) if holds_seeds(folder) else [run])]
+
+
+def _recipe_of(run: str) -> str:
+    from sentiment_lstm.cli.seeds import holds_seeds
+
+    folder = find_classifier(Path(run))
+    if holds_seeds(folder):
+        return str(folder / "recipe.yaml")
+    from sentiment_lstm.inference.archive import load_settings
+
+    load_settings(folder)  # says by itself what is wrong with it
+    return str(folder / "config.yaml")
