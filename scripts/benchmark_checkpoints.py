@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 from sentiment_lstm.cli.progress import QuietReporter
-from sentiment_lstm.config import load_config
 from sentiment_lstm.experiment import prepare_experiment
+from sentiment_lstm.recipes import load_config
 from sentiment_lstm.session import train
 
 

@@ -22,10 +22,11 @@ import time
 import numpy as np
 import torch
 
-from sentiment_lstm.config import Config, load_config
+from sentiment_lstm.config import Config
 from sentiment_lstm.data.prepare import EncodedSplit
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.model.language_model import LanguageModel, flops_per_word
+from sentiment_lstm.recipes import load_config
 from sentiment_lstm.training.pretrainer import Pretrainer, compared_words
 from sentiment_lstm.training.runtime import build_runtime, matrix_rates
 

@@ -35,12 +35,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import yaml
 
 from sentiment_lstm.cli.main import main as command_line
-from sentiment_lstm.config import load_config, recipes_folder
 from sentiment_lstm.data.sources import load_source
 from sentiment_lstm.errors import SentimentLSTMError
 from sentiment_lstm.inference import archive
 from sentiment_lstm.inference.predictor import Prediction, Predictor
 from sentiment_lstm.inference.streams import iter_file
+from sentiment_lstm.recipes import load_config, recipes_folder
 
 SECONDS = 10  # an input may take
 LONGEST_MESSAGE = 8_000  # characters of an error

@@ -9,16 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment_lstm.config import (
-    Config,
-    Section,
-    absolute_source,
-    find_recipe,
-    list_recipes,
-    load_config,
-    validate_config,
-)
+from sentiment_lstm.config import Config, Section, absolute_source
 from sentiment_lstm.errors import ConfigError, UsageError
+from sentiment_lstm.recipes import find_recipe, list_recipes, load_config, validate_config
 
 SECTIONS = list(Config.model_fields)
 KEYS = [(section, key) for section in SECTIONS for key in getattr(Config(), section).model_dump()]

@@ -10,17 +10,18 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "sentiment_lstm"
 
 # What each part may import besides itself.
-BELOW_EXPERIMENT = {"errors", "files", "config", "data", "model", "training", "inference", "evaluation"}
+BELOW_EXPERIMENT = {"errors", "files", "config", "recipes", "data", "model", "training", "inference", "evaluation"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "signals": {"errors"},
     "config": {"errors"},
+    "recipes": {"errors", "config"},
     "data": {"errors", "config"},
     "model": {"errors", "config"},
     "launch": set(),
     "training": {"errors", "files", "config", "launch", "data", "model"},
-    "inference": {"errors", "files", "config", "data", "model", "training"},
+    "inference": {"errors", "files", "config", "recipes", "data", "model", "training"},
     "evaluation": BELOW_EXPERIMENT - {"evaluation"},
     "transfer": {"errors", "inference", "model"},
     "experiment": BELOW_EXPERIMENT | {"sentiment_lstm", "transfer"},

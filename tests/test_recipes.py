@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Outcome
 
-from sentiment_lstm.config import list_recipes, load_config
+from sentiment_lstm.recipes import list_recipes, load_config
 
 IMDB = Path(__file__).resolve().parents[2] / "shared" / "data" / "imdb"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sentiment_lstm.cli.baselines import Baselines
+from sentiment_lstm.config import find_classifier
 from sentiment_lstm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _each(runs: list[Path]) -> list[Path]:
     """The runs themselves, where a folder of seeds is named."""
     from sentiment_lstm.cli.seeds import holds_seeds, seed_runs
 
-    named = [run.expanduser() for run in runs]
+    named = [find_classifier(run) for run in runs]
     folders = [folder for run in named for folder in (seed_runs(run) if holds_seeds(run) else [run])]
     twice = next((folder for place, folder in enumerate(folders) if folder in folders[:place]), None)
     if twice is not None:

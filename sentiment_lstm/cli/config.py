@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sentiment_lstm.config import find_recipe, list_recipes, read_recipe
 from sentiment_lstm.errors import UsageError
+from sentiment_lstm.recipes import find_recipe, list_recipes, read_recipe
 
 app = typer.Typer(help="List, show and copy the shipped recipes.", no_args_is_help=True)
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_lstm.config import MAX_LENGTH, validate_config
+from sentiment_lstm.cli.options import LabelColumn, TestData, TextColumn, ValidationData
+from sentiment_lstm.config import MAX_LENGTH
 from sentiment_lstm.errors import DataError
+from sentiment_lstm.recipes import validate_config
 
 if TYPE_CHECKING:
     from sentiment_lstm.data.check import Report, Severity, SplitSummary
@@ -30,10 +32,10 @@ def _group() -> None:
 @app.command()
 def check(
     path: Annotated[str, typer.Argument(help="imdb, sample, a folder, or a CSV, TSV, JSONL, parquet file.")],
-    text_column: Annotated[str | None, typer.Option(help="Column with the text; default: guessed.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column with the label; default: guessed.")] = None,
-    test_data: Annotated[str | None, typer.Option(help="File with the test reviews.")] = None,
-    validation_data: Annotated[str | None, typer.Option(help="File with the validation reviews.")] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    test_data: TestData = None,
+    validation_data: ValidationData = None,
     max_length: Annotated[int, typer.Option(min=1, help="Tokens that a model would keep of a review.")] = MAX_LENGTH,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there is an error or a warning.")] = False,

@@ -8,10 +8,13 @@ from typing import Annotated
 
 import typer
 
+from sentiment_lstm.cli.options import Force, MaxTime, Quiet, Resume, Settings, Source, TextEpochs
 from sentiment_lstm.cli.runs import new_folder
-from sentiment_lstm.cli.train import parse_duration, resolve_resumable, run_training, sizes_of
-from sentiment_lstm.config import Config, find_classifier, find_recipe, load_config
+from sentiment_lstm.cli.starting import given, loop_settings, resolve_resumable, sizes_of
+from sentiment_lstm.cli.train import run_training
+from sentiment_lstm.config import Config, find_classifier
 from sentiment_lstm.errors import UsageError
+from sentiment_lstm.recipes import find_recipe, load_config
 
 
 def distill(
@@ -24,9 +27,7 @@ def distill(
     config: Annotated[
         str | None, typer.Option(help="The student's recipe by name, or a YAML file; default: the first teacher's.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="imdb, sample, a folder, or a CSV, TSV, JSONL, parquet file.")
-    ] = None,
+    data: Source = None,
     limit: Annotated[int | None, typer.Option(help="A sample of so many reviews a split, unlabelled ones too.")] = None,
     init: Annotated[
         list[str] | None, typer.Option(help="Run that the student starts from; shipped; none; twice: both ways.")
@@ -50,37 +51,34 @@ def distill(
     label_weight: Annotated[
         float | None, typer.Option(help="Share of the true label beside the teachers' answer, 0 to 1.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the texts.")] = None,
+    epochs: TextEpochs = None,
     seed: Annotated[int | None, typer.Option(help="Weights, batch order and the pieces follow from it.")] = None,
-    max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
-    ] = None,
+    max_time: MaxTime = None,
+    settings: Settings = None,
     output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/distilled-<date>-<time>.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that is in --output.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN from its newest checkpoint.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    force: Force = False,
+    resume: Resume = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train one student on what other runs answer.
 
     Their averaged answers take the place of the labels, on the training reviews, on those without a label and on pieces
     of a few sentences. Validation reviews keep their labels. The teachers are asked once; --resume needs none.
     """
-    changes = {
-        "data.source": data,
-        "data.limit": limit,
-        **(sizes_of(init) if init else {}),
-        "training.epochs": epochs,
-        "training.seed": seed,
-        "training.max_seconds": None if max_time is None else parse_duration(max_time),
-        "distillation.unlabelled": unlabelled,
-        "distillation.unlabelled_data": unlabelled_data,
-        "distillation.sentences": sentences,
-        "distillation.counterfactuals": counterfactuals,
-        "distillation.temperature": temperature,
-        "distillation.label_weight": label_weight,
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
+    changes = given(
+        {
+            "data.source": data,
+            "data.limit": limit,
+            **(sizes_of(init) if init else {}),
+            **loop_settings(epochs, seed, max_time),
+            "distillation.unlabelled": unlabelled,
+            "distillation.unlabelled_data": unlabelled_data,
+            "distillation.sentences": sentences,
+            "distillation.counterfactuals": counterfactuals,
+            "distillation.temperature": temperature,
+            "distillation.label_weight": label_weight,
+        }
+    )
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
     if resume:

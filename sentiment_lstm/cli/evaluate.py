@@ -14,8 +14,10 @@ import typer
 
 from sentiment_lstm.cli.baselines import Baselines, score_baselines
 from sentiment_lstm.cli.runs import Device, resolve_run
-from sentiment_lstm.config import SHIPPED_FOLDER, DataConfig, validate_config
+from sentiment_lstm.cli.starting import check_folder
+from sentiment_lstm.config import DataConfig, answers_folder
 from sentiment_lstm.errors import ArchiveError, UsageError
+from sentiment_lstm.recipes import validate_config
 
 if TYPE_CHECKING:
     from sentiment_lstm.data.reviews import Review
@@ -59,7 +61,7 @@ def evaluate(
 
     Loss, accuracy, precision, recall, F1, ROC-AUC and the confusion matrix, exact over all reviews. Writes
     metrics.json, predictions.jsonl and confusion.png into the run's evaluation folder, and what baselines answered;
-    of several runs, and of the one that comes with the program, only where --output says.
+    of several runs only where --output says, of the one that comes with the program under runs/shipped.
     """
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
@@ -94,8 +96,6 @@ def _check_output(folder: Path) -> None:
     UsageError
         Where it is a run folder or in one, or cannot be written.
     """
-    from sentiment_lstm.cli.train import check_folder
-
     if any((path / "config.yaml").is_file() for path in (folder, folder.absolute().parent)):
         raise UsageError(f"{folder} is a run folder, or in one: choose another --output")
     check_folder(folder)
@@ -166,9 +166,9 @@ class Question:
         """Where the answers are written: where one is told to, or to a single run's own folder."""
         if self.output is not None:
             return self.output
-        if len(folders) > 1 or folders[0].is_relative_to(SHIPPED_FOLDER):
+        if len(folders) > 1:
             return None
-        own = folders[0] / "evaluation"
+        own = answers_folder(folders[0])
         if own.is_symlink():  # a run from elsewhere must not make the program write elsewhere
             raise ArchiveError(f"{own} leads out of the run folder: remove that link")
         return own

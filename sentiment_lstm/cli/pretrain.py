@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentiment_lstm.cli.options import Force, MaxTime, Quiet, Resume, ResumedRun, RunOutput, Settings, TextEpochs
 from sentiment_lstm.cli.runs import new_folder
-from sentiment_lstm.cli.train import check_folder, check_free, parse_duration, resolve_resumable, sizes_of, train_in
-from sentiment_lstm.config import SHIPPED, find_recipe, load_config
+from sentiment_lstm.cli.starting import (
+    check_folder,
+    check_free,
+    given,
+    loop_settings,
+    refuse_named,
+    resolve_resumable,
+    sizes_of,
+)
+from sentiment_lstm.cli.train import train_in
+from sentiment_lstm.config import SHIPPED
 from sentiment_lstm.errors import UsageError
 from sentiment_lstm.files import locked
 from sentiment_lstm.launch import this_launch
+from sentiment_lstm.recipes import find_recipe, load_config
 
 if TYPE_CHECKING:
     from sentiment_lstm.experiment import Experiment
@@ -23,7 +34,7 @@ RECIPE = "language_model"
 
 
 def pretrain(
-    run: Annotated[Path | None, typer.Argument(help="With --resume: the run; default: the newest under runs/.")] = None,
+    run: ResumedRun = None,
     config: Annotated[str | None, typer.Option(help=f"Recipe by name, or a YAML file; default: {RECIPE}.")] = None,
     data: Annotated[
         str | None, typer.Option(help="imdb, a folder, a .txt file (a text a line), or a table of reviews.")
@@ -33,16 +44,14 @@ def pretrain(
     init: Annotated[
         str | None, typer.Option(help="Run to start from: its words, and its layers where they read the same way.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the texts.")] = None,
+    epochs: TextEpochs = None,
     seed: Annotated[int | None, typer.Option(help="Weights and the order of the texts follow from it.")] = None,
-    max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config>-<date>-<time>.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that is in --output.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN from its newest checkpoint.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    max_time: MaxTime = None,
+    settings: Settings = None,
+    output: RunOutput = None,
+    force: Force = False,
+    resume: Resume = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn a language model from text without labels, for train --init.
 
@@ -51,24 +60,21 @@ def pretrain(
     """
     if this_launch().count > 1:
         raise UsageError("torchrun is for train alone: start pretrain without it")
-    changes = {
-        "data.source": data,
-        "data.limit": limit,
-        "pretraining.backward": backward or None,
-        **(_start_settings(init, backward) if init is not None else {}),
-        "training.epochs": epochs,
-        "training.seed": seed,
-        "training.max_seconds": None if max_time is None else parse_duration(max_time),
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
+    changes = given(
+        {
+            "data.source": data,
+            "data.limit": limit,
+            "pretraining.backward": backward or None,
+            **(_start_settings(init, backward) if init is not None else {}),
+            **loop_settings(epochs, seed, max_time),
+        }
+    )
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
     if resume and (output is not None or force):
         raise UsageError("--resume goes on in the run's own folder: leave out --output and --force")
-    if run is not None and not resume:
-        raise UsageError(
-            f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
-        )
+    if not resume:
+        refuse_named(run)
     recipe = config or RECIPE
     if resume:
         folder = resolve_resumable(run)

@@ -12,9 +12,10 @@ from typing import Annotated
 
 import typer
 
-from sentiment_lstm.config import SHIPPED, find_classifier, validate_config
+from sentiment_lstm.config import SHIPPED, find_classifier
 from sentiment_lstm.errors import UsageError
 from sentiment_lstm.launch import Launch, this_launch
+from sentiment_lstm.recipes import validate_config
 
 logger = logging.getLogger(__name__)
 

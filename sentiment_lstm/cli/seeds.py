@@ -17,7 +17,8 @@ from typing import Any
 import typer
 
 from sentiment_lstm.cli.baselines import score_baselines, validation_table
-from sentiment_lstm.cli.train import check_folder, check_free, resume_command, run_training
+from sentiment_lstm.cli.starting import check_folder, check_free, resume_command
+from sentiment_lstm.cli.train import run_training
 from sentiment_lstm.config import Config
 from sentiment_lstm.errors import ArchiveError, UsageError
 from sentiment_lstm.files import locked, write_file, write_json
@@ -88,7 +89,7 @@ def resume_seeds(parent: Path, config: Config, count: int | None, *, baselines: 
     UsageError
         Where there are to be fewer seeds, or a setting has changed that must not.
     """
-    from sentiment_lstm.config import load_config
+    from sentiment_lstm.recipes import load_config
     from sentiment_lstm.resumption import load_checkpoint
 
     _check_launch()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,11 +11,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentiment_lstm.cli.baselines import Baselines, score_baselines, validation_table
-from sentiment_lstm.cli.runs import RUNS_FOLDER, new_folder, program_name
-from sentiment_lstm.config import Config, find_recipe, load_config
+from sentiment_lstm.cli.options import (
+    Force,
+    LabelColumn,
+    MaxTime,
+    Quiet,
+    Resume,
+    ResumedRun,
+    RunOutput,
+    Settings,
+    Source,
+    TestData,
+    TextColumn,
+    ValidationData,
+)
+from sentiment_lstm.cli.runs import new_folder
+from sentiment_lstm.cli.starting import (
+    check_folder,
+    check_free,
+    given,
+    loop_settings,
+    refuse_named,
+    resolve_resumable,
+    resume_command,
+    sizes_of,
+)
+from sentiment_lstm.config import Config
 from sentiment_lstm.errors import RunFailure, TrainingError, UsageError
-from sentiment_lstm.files import is_free, locked, write_json
+from sentiment_lstm.files import locked, write_json
 from sentiment_lstm.launch import this_launch
+from sentiment_lstm.recipes import find_recipe, load_config
 
 if TYPE_CHECKING:
     from sentiment_lstm.experiment import Experiment
@@ -26,21 +48,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
-
 
 def train(
-    run: Annotated[Path | None, typer.Argument(help="With --resume: the run; default: the newest under runs/.")] = None,
+    run: ResumedRun = None,
     config: Annotated[
         str | None, typer.Option(help="Recipe by name (see config list), or a YAML file; default: imdb.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="imdb, sample, a folder, or a CSV, TSV, JSONL, parquet file.")
-    ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column with the text; default: guessed.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column with the label; default: guessed.")] = None,
-    validation_data: Annotated[str | None, typer.Option(help="File with the validation reviews.")] = None,
-    test_data: Annotated[str | None, typer.Option(help="File with the test reviews.")] = None,
+    data: Source = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    validation_data: ValidationData = None,
+    test_data: TestData = None,
     limit: Annotated[int | None, typer.Option(help="A stratified sample of so many reviews a split.")] = None,
     vectors: Annotated[str | None, typer.Option(help="Word vectors to start from (GloVe, word2vec, fastText).")] = None,
     init: Annotated[
@@ -54,13 +72,11 @@ def train(
         typer.Option(min=2, metavar="N", help="Train N runs, with --seed and the seeds after it: mean and deviation."),
     ] = None,
     baseline: Baselines = None,
-    max_time: Annotated[str | None, typer.Option(help="Stop after, for example, 90s, 10m or 1h30m.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<config>-<date>-<time>.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that is in --output.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN from its newest checkpoint.")] = False,
+    max_time: MaxTime = None,
+    settings: Settings = None,
+    output: RunOutput = None,
+    force: Force = False,
+    resume: Resume = False,
     auto_batch: Annotated[
         bool, typer.Option("--auto-batch", help="Out of memory: go on with batches in halves.")
     ] = False,
@@ -69,29 +85,27 @@ def train(
         typer.Option(min=2, metavar="N", help="Learn N reviews by heart, to prove the wiring; keeps nothing."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before the first step, write nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a classifier in a run folder.
 
     The best epoch, by accuracy on the validation reviews, is what is kept.
     """
-    changes = {
-        "data.source": data,
-        "data.text_column": text_column,
-        "data.label_column": label_column,
-        "data.validation_data": validation_data,
-        "data.test_data": test_data,
-        "data.limit": limit,
-        "model.vectors": vectors,
-        **(sizes_of(init) if init else {}),
-        "training.epochs": epochs,
-        "training.min_steps": None if epochs is None else 0,
-        "training.seed": seed,
-        "training.max_seconds": None if max_time is None else parse_duration(max_time),
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
-    if auto_batch:
-        changes["training.auto_batch"] = True
+    changes = given(
+        {
+            "data.source": data,
+            "data.text_column": text_column,
+            "data.label_column": label_column,
+            "data.validation_data": validation_data,
+            "data.test_data": test_data,
+            "data.limit": limit,
+            "model.vectors": vectors,
+            **(sizes_of(init) if init else {}),
+            **loop_settings(epochs, seed, max_time),
+            "training.min_steps": None if epochs is None else 0,
+            "training.auto_batch": auto_batch or None,
+        }
+    )
     if quiet:
         logging.getLogger().setLevel(logging.ERROR)
     if resume:
@@ -113,10 +127,7 @@ def train(
         else:
             run_training(resolved, folder, resume=True, quiet=quiet, baselines=baseline or [])
         return
-    if run is not None:
-        raise UsageError(
-            f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
-        )
+    refuse_named(run)
     if (dry_run or overfit_batch is not None) and (seeds is not None or baseline):
         raise UsageError("--seeds and --baseline go with training to the end: leave out --dry-run and --overfit-batch")
     resolved = load_config(config or "imdb", settings or [], changes).with_absolute_paths()
@@ -273,27 +284,6 @@ def _stored_baselines(folder: Path) -> dict[str, Any]:
     return stored if isinstance(stored, dict) else {}
 
 
-def resume_command(folder: Path, command: str = "train") -> str:
-    """Return what to type to go on with a run."""
-    return f"{program_name()} {command} --resume {shlex.quote(str(folder))}"
-
-
-def sizes_of(runs: Sequence[str]) -> dict[str, object]:
-    """Return the settings that a run which starts from other ones has in common with them."""
-    if list(runs) == ["none"]:
-        return {"model.init": []}
-    from sentiment_lstm.inference.archive import load_settings
-
-    starts = [load_settings(Path(run)) for run in runs]
-    first = starts[0]
-    settings: dict[str, object] = {"model.init": list(runs), "model.kind": first.model.kind}
-    settings |= {f"model.{name}": getattr(first.model, name) for name in ("embedding_dim", "hidden_dim", "num_layers")}
-    settings |= {f"tokenizer.{name}": getattr(first.tokenizer, name) for name in ("kind", "min_frequency", "max_size")}
-    if any(start.pretraining.backward for start in starts):
-        settings["model.bidirectional"] = True
-    return settings
-
-
 def check_processes(config: Config) -> None:
     """Refuse what several processes cannot do together.
 
@@ -309,30 +299,6 @@ def check_processes(config: Config) -> None:
         )
     if config.distillation.teachers and this_launch().count > 1:
         raise UsageError("a student of teachers is trained by one process: start it without torchrun")
-
-
-def resolve_resumable(run: Path | None) -> Path:
-    """Return the run folder to go on with: the one named, or the one under ``runs/`` that was written to last.
-
-    Raises
-    ------
-    UsageError
-        Where there is none, or nothing to go on with.
-    """
-    if run is None:
-        configs = [*RUNS_FOLDER.glob("*/config.yaml"), *RUNS_FOLDER.glob("*/seeds.json")]
-        if not configs:
-            raise UsageError(f"no run under {RUNS_FOLDER}/ to resume: name a run folder")
-        run = max((path.parent for path in configs), key=lambda folder: folder.stat().st_mtime)
-        logger.info("resuming %s", run)
-    run = run.expanduser()
-    if not run.is_dir():
-        raise UsageError(f"no run at {run}: expected a folder written by sentiment-lstm train")
-    if not (run / "config.yaml").is_file() and not (run / "seeds.json").is_file():
-        raise UsageError(
-            f"{run} holds no run to resume (no config.yaml): it stopped before training began; train again"
-        )
-    return run
 
 
 def overfit(config: Config, number: int) -> None:
@@ -351,49 +317,6 @@ def overfit(config: Config, number: int) -> None:
     with exchange():
         report = overfit_batch(prepare_experiment(config), number, say)
     say(report)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written to, before minutes are spent on reading data.
-
-    Raises
-    ------
-    UsageError
-        Where it or a parent of it is no folder, or not writable.
-    """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise UsageError(f"{nearest} is a file: choose another --output")
-    if not os.access(nearest, os.W_OK):
-        raise UsageError(f"{nearest} is not writable: choose another --output")
-
-
-def check_free(folder: Path, force: bool) -> None:
-    """Refuse a folder that holds something, unless ``force`` allows to replace it.
-
-    Raises
-    ------
-    UsageError
-        Where it does.
-    """
-    if not force and not is_free(folder):
-        raise UsageError(f"{folder} is not empty: choose another --output, or add --force to replace the run")
-
-
-def parse_duration(text: str) -> float:
-    """Return the seconds of ``90s``, ``10m``, ``1h30m`` or a plain number of seconds.
-
-    Raises
-    ------
-    UsageError
-        Where it is none of these, or zero.
-    """
-    match = _DURATION.fullmatch(text.strip().lower())
-    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
-    total = hours * 3600 + minutes * 60 + seconds
-    if total <= 0:
-        raise UsageError(f"--max-time {text!r} is not a duration such as 90s, 10m or 1h30m")
-    return total
 
 
 def _first_lesson(experiment: Experiment, folder: Path) -> str:

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import yaml
 
-from sentiment_lstm.config import validate_config
+from sentiment_lstm.config import answers_folder
 from sentiment_lstm.errors import ArchiveError, ConfigError, UsageError
 from sentiment_lstm.evaluation.statistics import McNemar, bootstrap_interval, mcnemar
+from sentiment_lstm.recipes import validate_config
 
 LARGEST_BYTES = 2**30  # of a file; the answers to IMDB's 25,000 test reviews have 3 million
 LARGEST_HEADER_BYTES = 2**20
-PREDICTIONS, BASELINES_FILE, EVALUATION = "predictions.jsonl", "baselines.json", "evaluation"
+PREDICTIONS, BASELINES_FILE = "predictions.jsonl", "baselines.json"
 MACHINE = ("device", "precision", "threads", "processes")  # of meta.json: what changes the seconds
 SHOWN = 3  # of the reviews in which two test sets differ
 
@@ -153,10 +154,10 @@ def load_run(folder: Path) -> Contestant:
         raise UsageError(f"no run at {folder}: expected a folder written by sentiment-lstm train")
     if not (folder / "config.yaml").is_file():
         raise UsageError(f"{folder} is not a run folder: it has no config.yaml")
-    if not (folder / EVALUATION / PREDICTIONS).is_file():
+    if not (answers_folder(folder) / PREDICTIONS).is_file():
         raise UsageError(f"{folder} has not been evaluated: run sentiment-lstm evaluate {folder}")
     meta, metrics = read_object(folder / "meta.json"), read_object(folder / "metrics.json")
-    evaluated = read_object(folder / EVALUATION / "metrics.json")
+    evaluated = read_object(answers_folder(folder) / "metrics.json")
     if evaluated.get("weights_sha256") not in (None, weights_sha256(folder)):
         raise UsageError(f"{folder} was trained on after it was evaluated: run sentiment-lstm evaluate {folder}")
     settings = _settings(folder / "config.yaml")
@@ -164,7 +165,7 @@ def load_run(folder: Path) -> Contestant:
     settings["training reviews (sha256)"] = str(meta.get("data_fingerprint"))[:12]
     return Contestant(
         name=str(folder),
-        answers=read_answers(folder / EVALUATION / PREDICTIONS),
+        answers=read_answers(answers_folder(folder) / PREDICTIONS),
         about=_about(evaluated),
         reviews_sha256=evaluated.get("reviews_sha256"),
         parameters=_number(meta.get("parameters"), int),
@@ -176,16 +177,16 @@ def load_run(folder: Path) -> Contestant:
 
 def load_baseline(folder: Path, name: str) -> Contestant | None:
     """Read what a baseline answered when a run was evaluated; ``None`` where it was not asked, or of other reviews."""
-    if not (folder / EVALUATION / BASELINES_FILE).is_file():
+    if not (answers_folder(folder) / BASELINES_FILE).is_file():
         return None
-    stored = read_object(folder / EVALUATION / BASELINES_FILE)
+    stored = read_object(answers_folder(folder) / BASELINES_FILE)
     facts = (stored.get("baselines") or {}).get(name)
-    evaluated = read_object(folder / EVALUATION / "metrics.json")
+    evaluated = read_object(answers_folder(folder) / "metrics.json")
     if not isinstance(facts, dict) or stored.get("reviews_sha256") != evaluated.get("reviews_sha256"):
         return None
     return Contestant(
         name=name,
-        answers=read_answers(folder / EVALUATION / baseline_predictions(name)),
+        answers=read_answers(answers_folder(folder) / baseline_predictions(name)),
         about=_about(evaluated),
         reviews_sha256=stored.get("reviews_sha256"),
         parameters=_number(facts.get("parameters"), int),
@@ -195,7 +196,7 @@ def load_baseline(folder: Path, name: str) -> Contestant | None:
 
 def evaluate_command(folder: Path, baseline: str) -> str:
     """Return what to type so that a baseline's answers to the evaluated reviews of a run are there to compare."""
-    evaluated, settings = read_object(folder / EVALUATION / "metrics.json"), _settings(folder / "config.yaml")
+    evaluated, settings = read_object(answers_folder(folder) / "metrics.json"), _settings(folder / "config.yaml")
     data, split = evaluated.get("data"), evaluated.get("split")
     other = f" --data {data}" if data != settings.get("data.source") else ""
     return (

@@ -27,12 +27,13 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from sentiment_lstm.config import Config, find_classifier, find_language_model, validate_config
+from sentiment_lstm.config import Config, find_classifier, find_language_model
 from sentiment_lstm.data.tokenizer import Tokenizer
 from sentiment_lstm.errors import ArchiveError, ConfigError, UsageError
 from sentiment_lstm.files import write_file, write_json
 from sentiment_lstm.inference.storage import restore, stored_shapes
 from sentiment_lstm.model.classifier import SentimentClassifier
+from sentiment_lstm.recipes import validate_config
 
 CONFIG, TOKENIZER, WEIGHTS, LABELS, META = (
     "config.yaml",

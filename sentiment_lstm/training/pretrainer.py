@@ -194,7 +194,7 @@ class Pretrainer(Trainer):
     def _ids_of(self, group: Sequence[np.ndarray]) -> str:
         return f"window {', '.join(str(index[0]) for index in group)} of the epoch's text"
 
-    def _halve_pieces(self, group: Sequence[np.ndarray], problem: BaseException) -> None:
+    def _make_room(self, group: Sequence[np.ndarray], problem: BaseException) -> None:
         settings = self.pretraining
         raise OutOfMemory(
             f"out of memory at step {self.steps_done + 1}: {settings.streams} streams of {settings.window} words at "

@@ -45,6 +45,14 @@ class Progress:
     seconds_before: float = 0.0  # that an interrupted process spent in this epoch
     started: float = field(default_factory=time.perf_counter)
 
+    def add(self, loss: float, correct: float, reviews: float, tokens: float) -> float:
+        """Add the sums of one step; return its mean loss."""
+        self.loss_sum += loss
+        self.correct += int(correct)
+        self.reviews += int(reviews)
+        self.tokens += int(tokens)
+        return loss / reviews
+
     @property
     def loss(self) -> float:
         return self.loss_sum / max(self.reviews, 1)

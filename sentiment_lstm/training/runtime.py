@@ -156,14 +156,6 @@ def _arm_features() -> str:
         return ""
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, the machine's or the GPU's, does not suffice."""
-    message = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        sign in message for sign in ("out of memory", "can't allocate memory", "could not create a memory object")
-    )
-
-
 def seed_everything(seed: int) -> None:
     """Start every random generator: weights and dropout follow from torch's. Batch order has a seed of its own."""
     torch.manual_seed(seed)

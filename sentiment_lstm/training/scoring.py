@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from sentiment_lstm.data.batching import Batch, iter_batches
 from sentiment_lstm.errors import RunFailure
 from sentiment_lstm.model.classifier import SentimentClassifier
-from sentiment_lstm.training.runtime import Runtime, is_out_of_memory
+from sentiment_lstm.training.memory import is_out_of_memory
+from sentiment_lstm.training.runtime import Runtime
 
 SCORING_BATCH_SIZE = 256
 SCORING_BATCH_TOKENS = 65_536

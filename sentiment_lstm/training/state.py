@@ -31,7 +31,7 @@ def training_state(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]
         "plateau_rate": trainer.plateau_rate,
         "best_score": list(trainer.best_score) if trainer.history else None,
         "epochs_without_better": trainer.epochs_without_better,
-        "piece_tokens": trainer.piece_tokens,
+        "piece_tokens": trainer.pieces.tokens,
         "loss_watch": asdict(trainer.loss_watch),
         "seconds": trainer.seconds,
         "history": [asdict(record) for record in trainer.history],
@@ -76,7 +76,7 @@ def restore(trainer: Trainer, tensors: Mapping[str, Tensor], values: Mapping[str
         accuracy, negative_loss = values["best_score"] or (-math.inf, -math.inf)
         trainer.best_score = (float(accuracy), float(negative_loss))
         trainer.epochs_without_better = int(values["epochs_without_better"])
-        trainer.piece_tokens = values["piece_tokens"]
+        trainer.pieces.tokens = values["piece_tokens"]
         trainer.loss_watch = LossWatch(**values["loss_watch"])
         trainer.seconds_before = float(values["seconds"])
         _allow_more_time(trainer)

@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +22,16 @@ from sentiment_lstm.data.batching import Batch, collate, plan_batches
 from sentiment_lstm.data.crops import draw_crops
 from sentiment_lstm.data.prepare import EncodedSplit
 from sentiment_lstm.data.unlabelled import UnlabelledBatches
-from sentiment_lstm.errors import OutOfMemory, TrainingError
+from sentiment_lstm.errors import TrainingError
 from sentiment_lstm.model.classifier import SentimentClassifier, layer_of
 from sentiment_lstm.training.averaging import WeightAverage
+from sentiment_lstm.training.memory import Pieces, within_memory
 from sentiment_lstm.training.objectives import Loss, Objective
+from sentiment_lstm.training.optimizers import build_optimizer, gradient_norms
 from sentiment_lstm.training.processes import SharedObjective
 from sentiment_lstm.training.progress import EpochRecord, Progress
-from sentiment_lstm.training.runtime import Runtime, is_out_of_memory
-from sentiment_lstm.training.schedules import schedule_factor
+from sentiment_lstm.training.runtime import Runtime
+from sentiment_lstm.training.schedules import layer_factor, schedule_factor
 from sentiment_lstm.training.scoring import compute_logits, loss_and_accuracy
 from sentiment_lstm.training.spikes import LossWatch
 
@@ -38,23 +39,6 @@ logger = logging.getLogger(__name__)
 
 TIME_LIMIT = "the time limit"  # how this stop reason begins: a resumed run may be given more time
 NAMED_REVIEWS = 5  # of a batch that is talked about
-
-
-def build_optimizer(parameters: Sequence[Any], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Build the optimiser the configuration names, for parameters or groups of them.
-
-    ``fused`` updates all weights in one pass over memory.
-    """
-    rate, decay = config.learning_rate, config.weight_decay
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, weight_decay=decay, fused=True)
-    if config.optimizer == "momentum":
-        return torch.optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay, fused=True)
-    if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate, weight_decay=decay)
-    if config.optimizer == "adam":
-        return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
-    return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
 
 
 class Trainer:
@@ -123,7 +107,7 @@ class Trainer:
         self.plateau_rate = 1.0  # reduce_on_plateau: what the schedule's factor is multiplied by
         self.best_score = (-math.inf, -math.inf)
         self.epochs_without_better = 0
-        self.piece_tokens: int | None = None  # auto_batch: tokens that went through at once after memory ran out
+        self.pieces = Pieces(config)
         self.loss_watch = LossWatch(chance=math.log(self.num_outcomes))
         self.seconds_before = 0.0  # of training, that interrupted processes spent
         self.started = time.perf_counter()
@@ -174,7 +158,8 @@ class Trainer:
     def train_step(self, group: Sequence[np.ndarray], progress: Progress) -> None:
         """One optimiser step on the reviews whose indices are in ``group``, a list of batches."""
         rate = self._set_learning_rate(progress)
-        loss = self._compute_gradient_within_memory(group, progress)
+        sums = within_memory(lambda: self.compute_gradient(group), lambda problem: self._make_room(group, problem))
+        loss = progress.add(*sums)
         norm = self._clip_gradient(progress)
         if not (math.isfinite(norm) and math.isfinite(loss)):
             raise TrainingError(
@@ -265,78 +250,31 @@ class Trainer:
         for indices, others in zip_longest(group, self._beside(group)):
             labelled = [
                 collate(self.token_ids, piece, self.train_split.labels, self.train_split.soft_labels)
-                for piece in self._pieces(self.processes.share(indices), self.lengths)
+                for piece in self.pieces.cut(self.processes.share(indices), self.lengths)
             ]
             unlabelled = []
             if self.unlabelled is not None:
-                pieces = self._pieces(self.processes.share(others), self.unlabelled.lengths)
+                pieces = self.pieces.cut(self.processes.share(others), self.unlabelled.lengths)
                 unlabelled = [self.unlabelled.collate(piece) for piece in pieces]
             for pair in zip_longest(labelled, unlabelled):
                 one, other = (None if batch is None else batch.to(self.runtime.device) for batch in pair)
                 pairs.append((one, other))
         return pairs or [(None, None)]
 
-    def _pieces(self, indices: np.ndarray, lengths: Sequence[int]) -> list[np.ndarray]:
-        """A batch whole, or where memory has run out before, in pieces of at most ``piece_tokens``."""
-        if not len(indices):
-            return []
-        longest = max(max(lengths[index] for index in indices), 1)
-        rows = len(indices) if self.piece_tokens is None else max(self.piece_tokens // longest, 1)
-        return [indices[start : start + rows] for start in range(0, len(indices), rows)]
-
     def _forward(self, batch: Batch | None, unlabelled: Batch | None, is_last: bool) -> Loss:
         if self.shared is not None:
             return self.shared(batch, unlabelled, is_last)
         return self.objective(self.model, batch, unlabelled)
 
-    def _compute_gradient_within_memory(self, group: Sequence[np.ndarray], progress: Progress) -> float:
-        """:meth:`compute_gradient`, and again in halves while memory does not suffice; return the mean loss."""
-        while True:
-            try:
-                loss, correct, reviews, tokens = self.compute_gradient(group)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                problem = error.with_traceback(None)  # lets go of the tensors of the failed pass
-            else:
-                progress.loss_sum += loss
-                progress.correct += int(correct)
-                progress.reviews += int(reviews)
-                progress.tokens += int(tokens)
-                return loss / reviews
-            self._halve_pieces(group, problem)
-
-    def _halve_pieces(self, group: Sequence[np.ndarray], problem: BaseException) -> None:
-        """Let half as many tokens through at once.
-
-        Raises
-        ------
-        OutOfMemory
-            Where ``auto_batch`` is off, or a single review is too much.
-        """
+    def _make_room(self, group: Sequence[np.ndarray], problem: BaseException) -> None:
+        """Let half as many tokens of the step through at once, or raise :class:`OutOfMemory`."""
         self.optimizer.zero_grad()
         if self.runtime.device.type == "cuda":
             torch.cuda.empty_cache()
-        sizes = [(self.processes.share(indices), self.lengths) for indices in group]
+        batches = [(self.processes.share(indices), self.lengths) for indices in group]
         if self.unlabelled is not None:
-            sizes += [(self.processes.share(indices), self.unlabelled.lengths) for indices in self._beside(group)]
-        pieces = [
-            (len(piece), max(max(lengths[index] for index in piece), 1))
-            for indices, lengths in sizes
-            for piece in self._pieces(indices, lengths)
-        ]
-        rows, longest = max(pieces, key=math.prod)
-        tokens = rows * longest
-        what = f"out of memory at step {self.steps_done + 1}: {rows} reviews of up to {longest} tokens"
-        if not self.config.auto_batch or rows == 1:
-            limit = self.config.batch_tokens
-            advice = "" if self.config.auto_batch else ", or add --auto-batch"
-            raise OutOfMemory(
-                f"{what}, {tokens:,} in all, at once: halve training.batch_tokens (to {max(tokens // 2, 1):,}; it is "
-                f"{limit:,}) or tokenizer.max_length{advice}"
-            ) from problem
-        self.piece_tokens = tokens // 2
-        logger.warning("%s: going on with at most %d tokens at once", what, self.piece_tokens)
+            batches += [(self.processes.share(indices), self.unlabelled.lengths) for indices in self._beside(group)]
+        self.pieces.halve(batches, self.steps_done + 1, problem)
 
     def _ids_of(self, group: Sequence[np.ndarray]) -> str:
         """The reviews of a step by their ids, the first few of them."""
@@ -351,31 +289,14 @@ class Trainer:
         factor = schedule_factor(config.schedule, epochs_done / config.epochs, config.warmup_share)
         rate = progress.learning_rate = config.learning_rate * factor * self.plateau_rate
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * self._rate_factor(group["layer"], progress.epoch)
+            group["lr"] = rate * layer_factor(config, group["layer"], progress.epoch, self.taken_over)
         return rate
-
-    def _rate_factor(self, layer: str, epoch: int) -> float:
-        """What a layer's learning rate is multiplied by (Howard and Ruder 2018, sections 3.2 and 3.3)."""
-        if layer == "ngrams":
-            return self.config.ngram_rate
-        if layer not in self.taken_over:
-            return 1.0
-        place = self.taken_over.index(layer)
-        if self.config.gradual_unfreezing and epoch < place + 2:
-            return 0.0
-        return self.config.init_rate ** (place + 1)
 
     def _clip_gradient(self, progress: Progress) -> float:
         """Scale the gradient down to ``gradient_clip`` where it is longer; return its norm before that."""
-        norms = torch.stack(
-            [
-                torch.linalg.vector_norm(torch.stack([self._gradient_norm(name) for name in names]))
-                for names in self.layers.values()
-            ]
-        )
-        values = torch.cat([norms, torch.linalg.vector_norm(norms)[None]]).tolist()
-        progress.norm_sums = [a + b for a, b in zip(progress.norm_sums or [0.0] * len(values), values, strict=True)]
-        norm: float = values[-1]
+        norms = gradient_norms(self.parameters, self.layers.values())
+        progress.norm_sums = [a + b for a, b in zip(progress.norm_sums or [0.0] * len(norms), norms, strict=True)]
+        norm = norms[-1]
         limit = self.config.gradient_clip
         if limit is not None and norm > limit:
             progress.clipped_steps += 1
@@ -383,10 +304,6 @@ class Trainer:
                 if parameter.grad is not None:
                     parameter.grad.mul_(limit / norm)
         return norm
-
-    def _gradient_norm(self, name: str) -> Tensor:
-        gradient = self.parameters[name].grad
-        return torch.zeros((), device=self.runtime.device) if gradient is None else torch.linalg.vector_norm(gradient)
 
     def _validate(self) -> tuple[float, float]:
         """Return the loss and the accuracy on the validation reviews, of which each process scores its share."""

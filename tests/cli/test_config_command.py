@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Outcome
 
-from sentiment_lstm.config import list_recipes, load_config
+from sentiment_lstm.recipes import list_recipes, load_config
 
 
 def test_every_recipe_is_listed_with_its_first_line(cli: Callable[..., Outcome]) -> None:

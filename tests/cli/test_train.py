@@ -18,10 +18,10 @@ from conftest import TINY, Outcome, review_rows, write_csv
 
 from sentiment_lstm import experiment as experiments
 from sentiment_lstm import files
-from sentiment_lstm.cli.train import parse_duration
-from sentiment_lstm.config import load_config
+from sentiment_lstm.cli.starting import parse_duration
 from sentiment_lstm.errors import UsageError
 from sentiment_lstm.inference import archive
+from sentiment_lstm.recipes import load_config
 from sentiment_lstm.training.objectives import Loss
 
 DRY = (*(part for part in TINY if part != "--quiet"), "--dry-run")

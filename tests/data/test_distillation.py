@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from conftest import write_csv
 
-from sentiment_lstm.config import validate_config
 from sentiment_lstm.data.distillation import cut_pieces, read_more_texts, split_sentences
 from sentiment_lstm.data.prepare import load_splits
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.errors import DataError
+from sentiment_lstm.recipes import validate_config
 
 
 @pytest.mark.parametrize(("text", "sentences"), [

@@ -73,7 +73,7 @@ def build_trainer(processes: Processes, case: dict[str, Any]) -> Trainer:
     if "unlabelled" in case:
         trainer.unlabelled = UnlabelledBatches(split.token_ids, config)
         trainer.unlabelled._batches = [np.arange(size) for size in case["unlabelled"]]
-    trainer.piece_tokens = case.get("piece_tokens")
+    trainer.pieces.tokens = case.get("piece_tokens")
     return trainer
 
 

@@ -12,8 +12,8 @@ from test_trainer import RUNTIME, build_trainer, weights_of
 
 from sentiment_lstm.data.batching import Batch
 from sentiment_lstm.errors import RunFailure, TrainingError
+from sentiment_lstm.training.memory import is_out_of_memory
 from sentiment_lstm.training.objectives import Loss, Objective
-from sentiment_lstm.training.runtime import is_out_of_memory
 from sentiment_lstm.training.scoring import compute_logits
 
 ERRORS = [
@@ -59,7 +59,7 @@ def test_halves_add_up_to_the_same_step(error: BaseException, caplog: pytest.Log
             histories.append(list(trainer.fit()))
     torch.testing.assert_close(weights_of(halved), weights_of(whole), atol=1e-6, rtol=0)
     assert histories[0][1].train_loss == pytest.approx(histories[1][1].train_loss, abs=1e-6)
-    assert halved.piece_tokens == 160
+    assert halved.pieces.tokens == 160
     assert [record.message.split(": ")[-1] for record in caplog.records] == [
         "going on with at most 320 tokens at once", "going on with at most 160 tokens at once",
     ]  # fmt: skip

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment_lstm.config import validate_config
 from sentiment_lstm.data.prepare import EncodedSplit
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.errors import OutOfMemory
 from sentiment_lstm.model.language_model import LanguageModel
+from sentiment_lstm.recipes import validate_config
 from sentiment_lstm.training.pretrainer import (
     Pretrainer,
     compared_words,

@@ -15,10 +15,11 @@ from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.errors import TrainingError
 from sentiment_lstm.model.classifier import SentimentClassifier
 from sentiment_lstm.training.objectives import Loss, supervised
+from sentiment_lstm.training.optimizers import build_optimizer
 from sentiment_lstm.training.progress import EpochRecord, Progress
 from sentiment_lstm.training.runtime import build_runtime
 from sentiment_lstm.training.scoring import compute_logits, loss_and_accuracy
-from sentiment_lstm.training.trainer import Trainer, build_optimizer
+from sentiment_lstm.training.trainer import Trainer
 
 RUNTIME = build_runtime("cpu", "fp32")
 

@@ -1,0 +1,133 @@
+"""Make again the two models that come with the program: a language model, and a classifier distilled from its teachers.
+
+    .venv/bin/python scripts/make_shipped.py --data ../shared/data/imdb --work runs/box
+
+Every step is a run folder under ``--work``: stopped at any moment, the same command goes on where it was. At the end
+the weights are stored as whole numbers (``inference/storage.py``) in ``sentiment_lstm/shipped``, a card beside each.
+``--steps`` prints the commands and runs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from sentiment_lstm.config import SHIPPED_FOLDER, Config
+from sentiment_lstm.files import write_file, write_json
+from sentiment_lstm.inference import archive
+from sentiment_lstm.inference.storage import quantize
+from sentiment_lstm.transfer import load_start
+
+LARGEST_BYTES = 12_000_000  # of a model, all its files together
+KEPT_FACTS = (
+    *("sentiment_lstm", "python", "packages", "kind", "started", "seed", "precision", "threads", "reviews"),
+    *("vocabulary", "tokenizer_fingerprint", "data_fingerprint", "parameters", "unknown_share"),
+)
+
+
+def steps(work: Path) -> dict[str, list[str]]:
+    """Return each run's command by the name of its folder, in order; the last one is the classifier."""
+    forward, backward, both, ahead, wide = (
+        str(work / name) for name in ("forward", "backward", "both-ways", "teacher-ahead", "teacher-wide")
+    )
+    one_way = (
+        "model.bidirectional=false",
+        "model.segment_length=null",
+        "tokenizer.max_length=400",
+        "training.epochs=3",
+    )
+    return {
+        "forward": ["pretrain", "--config", "language_model"],
+        "backward": ["pretrain", "--config", "language_model", "--backward", "--init", forward],
+        "both-ways": ["train", "--config", "imdb_pretrained", "--init", forward, "--init", backward],
+        "teacher-ahead": [
+            *("train", "--config", "imdb_pretrained", "--init", forward),
+            *(part for setting in one_way for part in ("--set", setting)),
+        ],
+        "teacher-wide": ["train", "--config", "imdb_fast"],
+        "classifier": ["distill", ahead, wide, "--config", "imdb_best_cpu", "--init", both],
+    }
+
+
+def run_step(command: list[str], folder: Path, data: str) -> None:
+    """Run a step, or go on with it; nothing where it is done."""
+    if (folder / "metrics.json").is_file():
+        print(f"{folder} is there")
+        return
+    if (folder / "checkpoints").is_dir():
+        command = [command[0], "--resume", str(folder)]
+    else:
+        command = [*command, "--data", data, "--output", str(folder)]
+    print(f"sentiment-lstm {shlex.join(command)}", flush=True)
+    subprocess.run([sys.executable, "-m", "sentiment_lstm", *command], check=True)
+
+
+def pack_language_model(runs: list[Path], folder: Path) -> None:
+    """Put language models of the same words into one folder, small."""
+    start = load_start([str(run) for run in runs])
+    assert start is not None
+    perplexities = [json.loads((run / "metrics.json").read_text()) for run in runs]
+    _pack(start.config, start.tokenizer, [], start.weights, _facts(runs[0]), _measured(runs[0]), folder)
+    print(json.dumps(perplexities))
+
+
+def pack_classifier(run: Path, folder: Path) -> None:
+    """Put a classifier into a folder, small."""
+    own = archive.load_archive(run)
+    _pack(own.config, own.tokenizer, own.labels, own.model.state_dict(), _facts(run), _measured(run), folder)
+
+
+def _facts(run: Path) -> dict[str, object]:
+    """What a reader of ``meta.json`` should know; nothing of the machine's folders."""
+    meta = json.loads((run / "meta.json").read_text())
+    return {name: meta[name] for name in KEPT_FACTS if name in meta}
+
+
+def _measured(run: Path) -> dict[str, object]:
+    """What training said of itself: seconds, the best epoch, how good it was."""
+    return json.loads((run / "metrics.json").read_text())
+
+
+def _pack(config: Config, tokenizer, labels, weights, facts, measured, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    config = config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"source": "imdb"}),
+            "model": config.model.model_copy(update={"init": ()}),
+            "distillation": config.distillation.model_copy(update={"teachers": (), "unlabelled_data": None}),
+        }
+    )
+    archive.save_description(folder, config, tokenizer, labels, facts)
+    write_json(folder / archive.METRICS, measured)
+    words = json.loads((folder / archive.TOKENIZER).read_bytes())
+    write_file(folder / archive.TOKENIZER, json.dumps(words, ensure_ascii=False, separators=(",", ":")).encode())
+    archive.save_weights(quantize(weights), folder)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{folder}: {size:,} bytes")
+    if size > LARGEST_BYTES:
+        sys.exit(f"{folder} is larger than {LARGEST_BYTES:,} bytes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="imdb", help="IMDB: its name, or a folder that holds it")
+    parser.add_argument("--work", type=Path, default=Path("runs/box"), help="folder of the runs")
+    parser.add_argument("--steps", action="store_true", help="print the commands and stop")
+    arguments = parser.parse_args()
+    for name, command in steps(arguments.work).items():
+        if arguments.steps:
+            print(f"sentiment-lstm {shlex.join([*command, '--output', str(arguments.work / name)])}")
+        else:
+            run_step(command, arguments.work / name, arguments.data)
+    if not arguments.steps:
+        work = arguments.work
+        pack_language_model([work / "forward", work / "backward"], SHIPPED_FOLDER / "language_model")
+        pack_classifier(work / "classifier", SHIPPED_FOLDER / "classifier")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What ``train``, ``pretrain`` and ``distill`` do before they start: settings from options, the run and its folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sentiment_lstm.cli.runs import RUNS_FOLDER, program_name
+from sentiment_lstm.errors import UsageError
+from sentiment_lstm.files import is_free
+
+logger = logging.getLogger(__name__)
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def given(changes: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings whose options were given: those that are not ``None``."""
+    return {key: value for key, value in changes.items() if value is not None}
+
+
+def loop_settings(epochs: int | None, seed: int | None, max_time: str | None) -> dict[str, object]:
+    """Return the settings that ``--epochs``, ``--seed`` and ``--max-time`` change, ``None`` where not given.
+
+    Raises
+    ------
+    UsageError
+        Where ``max_time`` is no duration.
+    """
+    return {
+        "training.epochs": epochs,
+        "training.seed": seed,
+        "training.max_seconds": None if max_time is None else parse_duration(max_time),
+    }
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of ``90s``, ``10m``, ``1h30m`` or a plain number of seconds.
+
+    Raises
+    ------
+    UsageError
+        Where it is none of these, or zero.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
+    total = hours * 3600 + minutes * 60 + seconds
+    if total <= 0:
+        raise UsageError(f"--max-time {text!r} is not a duration such as 90s, 10m or 1h30m")
+    return total
+
+
+def sizes_of(runs: Sequence[str]) -> dict[str, object]:
+    """Return the settings that a run which starts from other ones has in common with them."""
+    if list(runs) == ["none"]:
+        return {"model.init": []}
+    from sentiment_lstm.inference.archive import load_settings
+
+    starts = [load_settings(Path(run)) for run in runs]
+    first = starts[0]
+    settings: dict[str, object] = {"model.init": list(runs), "model.kind": first.model.kind}
+    settings |= {f"model.{name}": getattr(first.model, name) for name in ("embedding_dim", "hidden_dim", "num_layers")}
+    settings |= {f"tokenizer.{name}": getattr(first.tokenizer, name) for name in ("kind", "min_frequency", "max_size")}
+    if any(start.pretraining.backward for start in starts):
+        settings["model.bidirectional"] = True
+    return settings
+
+
+def resolve_resumable(run: Path | None) -> Path:
+    """Return the run folder to go on with: the one named, or the one under ``runs/`` that was written to last.
+
+    Raises
+    ------
+    UsageError
+        Where there is none, or nothing to go on with.
+    """
+    if run is None:
+        configs = [*RUNS_FOLDER.glob("*/config.yaml"), *RUNS_FOLDER.glob("*/seeds.json")]
+        if not configs:
+            raise UsageError(f"no run under {RUNS_FOLDER}/ to resume: name a run folder")
+        run = max((path.parent for path in configs), key=lambda folder: folder.stat().st_mtime)
+        logger.info("resuming %s", run)
+    run = run.expanduser()
+    if not run.is_dir():
+        raise UsageError(f"no run at {run}: expected a folder written by sentiment-lstm train")
+    if not (run / "config.yaml").is_file() and not (run / "seeds.json").is_file():
+        raise UsageError(
+            f"{run} holds no run to resume (no config.yaml): it stopped before training began; train again"
+        )
+    return run
+
+
+def refuse_named(run: Path | None) -> None:
+    """Refuse a run that is named without ``--resume``.
+
+    Raises
+    ------
+    UsageError
+        Where one is.
+    """
+    if run is not None:
+        raise UsageError(
+            f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before minutes are spent on reading data.
+
+    Raises
+    ------
+    UsageError
+        Where it or a parent of it is no folder, or not writable.
+    """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"{nearest} is a file: choose another --output")
+    if not os.access(nearest, os.W_OK):
+        raise UsageError(f"{nearest} is not writable: choose another --output")
+
+
+def check_free(folder: Path, force: bool) -> None:
+    """Refuse a folder that holds something, unless ``force`` allows to replace it.
+
+    Raises
+    ------
+    UsageError
+        Where it does.
+    """
+    if not force and not is_free(folder):
+        raise UsageError(f"{folder} is not empty: choose another --output, or add --force to replace the run")
+
+
+def resume_command(folder: Path, command: str = "train") -> str:
+    """Return what to type to go on with a run."""
+    return f"{program_name()} {command} --resume {shlex.quote(str(folder))}"
