@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -31,6 +33,7 @@ def handle(second_leaves: bool = True) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell's background jobs are started
             signal.signal(number, _on_signal)
+    sys.unraisablehook = _on_swallowed
 
 
 @contextlib.contextmanager
@@ -73,3 +76,15 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(OSError):
             os.write(2, b"error: interrupted twice: left at once; the last checkpoint is whole\n")
         os._exit(128 + number)
+
+
+def _on_swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Send a signal again whose exception was dropped: it arrived in a destructor or a weak reference's callback."""
+    global _first
+    if isinstance(unraisable.exc_value, Interrupted):
+        number, _first = _first, None
+        again = threading.Timer(0.01, os.kill, (os.getpid(), number or signal.SIGINT))  # not before this is left
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(unraisable)

@@ -169,5 +169,8 @@ def test_what_is_no_run_folder_exits_2(cli: Callable[..., Outcome], model: str, 
     assert words in cli("predict", "--model", model, "good").error(2)
 
 
-def test_no_run_at_all_says_how_to_get_one(cli: Callable[..., Outcome]) -> None:
+def test_no_run_at_all_says_how_to_get_one(
+    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sentiment_lstm.config.SHIPPED_FOLDER", tmp_path / "nowhere")
     assert "no run under runs/: train one with sentiment-lstm train" in cli("predict", "good").error(2)
