@@ -163,6 +163,11 @@ class SentimentClassifier(nn.Module):
         weight = self.embedding.weight.detach()
         return weight.std() if self.token_frequency is None else weight.new_ones(())
 
+    def parameters_above_embedding(self) -> list[nn.Parameter]:
+        """Return the trainable parameters that :meth:`classify` reads."""
+        modules = [module for module in (self.conv, self.recurrent, self.pooling, self.output) if module is not None]
+        return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+
     def set_token_frequency(self, token_counts: Tensor) -> None:
         """Let embeddings be normalised over words that occur so often, a (V,) tensor; padding does not count."""
         assert self.token_frequency is not None

@@ -160,9 +160,9 @@ def semi_supervised(
         losses = _cross_entropy(clean.logits, targets, label_smoothing, class_weights)
         if adversarial_epsilon == 0:
             return losses.sum()
-        disturbed = clean.disturbed_logits(adversarial_embeddings(clean, losses, adversarial_epsilon))
-        others = _cross_entropy(disturbed, targets, label_smoothing, class_weights)
-        return losses.sum() + adversarial_weight * others.sum()
+        total, moved = adversarial_embeddings(clean, losses, adversarial_epsilon)
+        others = _cross_entropy(clean.disturbed_logits(moved), targets, label_smoothing, class_weights)
+        return total + adversarial_weight * others.sum()
 
     def objective(model: SentimentClassifier, batch: Batch | None, unlabelled: Batch | None = None) -> Loss:
         count, total, correct = 0, torch.zeros(()), torch.zeros(())

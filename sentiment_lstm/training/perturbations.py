@@ -9,7 +9,8 @@ Letters as in ``model/classifier.py``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,14 +60,34 @@ class CleanPass:
         return kl_divergence(self.logits.detach(), logits)
 
 
-def adversarial_embeddings(clean: CleanPass, losses: Tensor, epsilon: float) -> Tensor:
-    """Return the (B, T, E) embeddings moved by r = epsilon * g / ||g||, g being the gradient of the (B,) losses.
+def adversarial_embeddings(clean: CleanPass, losses: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """Return the sum of the (B,) losses, and the embeddings moved by r = epsilon * g / ||g||, g being its gradient.
 
-    Miyato, Dai and Goodfellow 2017, equation 3. The graph of the losses is kept.
+    Miyato, Dai and Goodfellow 2017, equation 3. The backward pass that finds g finds the gradients of the weights too,
+    and they are kept for the sum that is returned. So ``losses.sum()`` must not be differentiated again: what is
+    returned stands for it, () float32 and (B, T, E).
     """
-    (gradient,) = torch.autograd.grad(losses.sum(), clean.embedded, retain_graph=True)
+    above = [clean.embedded, *clean.model.parameters_above_embedding()]
+    if clean.wide is not None and clean.wide.requires_grad:
+        above.append(clean.wide)
+    gradients = torch.autograd.grad(losses.sum(), above, allow_unused=True)
+    assert gradients[0] is not None
     length = epsilon * clean.model.embedding_unit()
-    return clean.embedded + perturbation(gradient, clean.lengths, length)
+    total = _WithGradients.apply(losses.detach().sum(), gradients, *above)
+    return total, clean.embedded + perturbation(gradients[0], clean.lengths, length)
+
+
+class _WithGradients(torch.autograd.Function):
+    """A number whose gradients are known: finding them again would be another backward pass, a quarter of a step."""
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, gradients: Sequence[Tensor | None], *inputs: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return total.clone()
+
+    @staticmethod
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, *(None if own is None else own * factor for own in ctx.gradients)
 
 
 def virtual_adversarial_losses(clean: CleanPass, epsilon: float) -> Tensor:

@@ -13,7 +13,7 @@ from sentiment_lstm.config import ModelConfig
 from sentiment_lstm.data.batching import Batch, collate
 from sentiment_lstm.model.classifier import SentimentClassifier
 from sentiment_lstm.training.objectives import adversarial, balanced_class_weights, supervised
-from sentiment_lstm.training.perturbations import perturbation
+from sentiment_lstm.training.perturbations import CleanPass, perturbation
 
 
 def model_and_batch() -> tuple[SentimentClassifier, Batch]:
@@ -82,6 +82,33 @@ def test_the_perturbation_makes_the_loss_larger_and_training_smaller(kind: str, 
     assert all((p.grad is not None and bool(p.grad.any())) for p in model.parameters() if p.requires_grad)
     nothing = adversarial(1.0, weight=0.0)(model, batch, None)
     assert float(nothing.total.detach()) == pytest.approx(float(plain.total.detach()), rel=1e-5)
+
+
+def test_one_backward_pass_of_the_undisturbed_reviews_serves_perturbation_and_weights() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(embedding_dim=6, hidden_dim=5, output_dropout=0.3, word_dropout=0.2, ngrams=2)
+    model = SentimentClassifier(config, 20, 2, num_ngrams=4)
+    assert model.ngrams is not None
+    model.ngrams.set_ratios(torch.arange(1, 5), torch.ones_like(model.ngrams.ratios))
+    batch = collate([np.arange(1, n, dtype=np.int32) for n in (5, 9, 3)], np.arange(3), np.array([0, 1, 1]))
+
+    def gradients(total: torch.Tensor) -> dict[str, torch.Tensor]:
+        model.zero_grad()
+        (2 * total).backward()
+        return {name: own.grad.clone() for name, own in model.named_parameters() if own.grad is not None}
+
+    torch.manual_seed(1)
+    once = gradients(adversarial(0.5, weight=0.7)(model, batch, None).total)
+    torch.manual_seed(1)
+    clean = CleanPass(model, batch)
+    losses = F.cross_entropy(clean.logits, batch.labels, reduction="none")
+    (gradient,) = torch.autograd.grad(losses.sum(), clean.embedded, retain_graph=True)
+    moved = clean.embedded + perturbation(gradient, batch.lengths, 0.5 * model.embedding_unit())
+    disturbed = F.cross_entropy(clean.disturbed_logits(moved), batch.labels, reduction="sum")
+    twice = gradients(losses.sum() + 0.7 * disturbed)
+    assert once.keys() == twice.keys() == dict(model.named_parameters()).keys()
+    for name, expected in twice.items():
+        torch.testing.assert_close(once[name], expected, msg=name)
 
 
 def test_soft_labels_give_the_divergence_from_the_teachers_and_hard_ones_what_they_gave() -> None:
