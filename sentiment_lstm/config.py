@@ -165,6 +165,9 @@ class TrainingConfig(Section):
         None, ge=1, description="where given, each piece's length is drawn between it and crop_tokens, log-uniformly"
     )
     crop_share: float = Field(1.0, gt=0.0, le=1.0, description="share of the reviews that are cropped, drawn an epoch")
+    sentences_per_review: int = Field(
+        0, ge=0, description="up to so many single sentences of each review are learnt beside it, with its label"
+    )
     accumulation_steps: int = Field(1, ge=1, description="batches whose gradients are added before one optimiser step")
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam", "adamw"] = "adam"
     learning_rate: float = Field(2e-3, gt=0.0, le=100.0, description="the peak of the schedule")

@@ -21,6 +21,7 @@ from sentiment_lstm.data.counterfactuals import make_counterfactuals, normalized
 from sentiment_lstm.data.distillation import read_more_texts
 from sentiment_lstm.data.prepare import encode_split, fingerprint, review_hashes
 from sentiment_lstm.data.reviews import Review
+from sentiment_lstm.data.sentences import add_reviews, draw_sentences
 from sentiment_lstm.errors import DataError, UsageError
 from sentiment_lstm.evaluation.behaviour import SETS, load_pairs, pairs_folder, poles_of
 from sentiment_lstm.evaluation.comparison import weights_sha256
@@ -91,7 +92,14 @@ def distil(experiment: Experiment, folder: Path | None, new_bar: NewBar) -> Expe
     true_labels = train.labels[: len(splits["train"])]
     targets = soft_labels(answers.logits[: len(learnt)], config.temperature, true_labels, config.label_weight)
     targets = np.concatenate([targets, made_targets])
-    return replace(experiment, train=replace(train, soft_labels=targets), answers=answers)
+    drawn, sources = draw_sentences(
+        [*splits["train"], *named[: len(more["unlabelled"])]],
+        experiment.config.training.sentences_per_review,
+        experiment.config.training.seed,
+    )
+    train = replace(train, soft_labels=targets)
+    train = add_reviews(train, drawn, experiment.tokenizer, labels, experiment.config.tokenizer, targets[sources])
+    return replace(experiment, train=train, answers=answers)
 
 
 def _make(experiment: Experiment, parts: Sequence[Review], logits: np.ndarray) -> tuple[list[Review], np.ndarray]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +19,11 @@ import torch
 
 from sentiment_lstm import __version__
 from sentiment_lstm.config import Config, ModelConfig
+from sentiment_lstm.data.batching import plan_batches
 from sentiment_lstm.data.corpus import encode_texts, load_texts
 from sentiment_lstm.data.prepare import EncodedSplit, encode_split, fingerprint, load_splits, tokenizer_for
 from sentiment_lstm.data.reviews import Review
+from sentiment_lstm.data.sentences import add_reviews, draw_sentences
 from sentiment_lstm.data.splits import label_names
 from sentiment_lstm.data.tokenizer import Tokenizer
 from sentiment_lstm.data.unlabelled import UnlabelledBatches, encode_unlabelled, load_unlabelled
@@ -116,7 +118,7 @@ def prepare_pretraining(config: Config) -> Pretraining:
     training = config.training
     runtime = build_runtime(training.device, training.precision, training.threads)
     splits = load_texts(config.data, config.pretraining.validation_share)
-    start = load_start(config.model.init)
+    start = load_start(config.model.init, as_read=False)
     tokenizer = start.tokenizer if start else tokenizer_for(splits["train"], config.tokenizer)
     train, validation = (encode_texts(splits[name], tokenizer) for name in ("train", "validation"))
     seed_everything(training.seed)
@@ -150,7 +152,7 @@ def prepare_experiment(config: Config) -> Experiment:
                 "--init none may do better",
                 100 * train.unknown_share, " and ".join(config.model.init),
             )  # fmt: skip
-        config = with_enough_epochs(config, len(train))
+        config = with_enough_epochs(config, train.token_ids)
         unlabelled = None
         if training.reads_unlabelled:
             splits[UNLABELLED_SPLIT] = load_unlabelled(config.data)
@@ -185,6 +187,14 @@ def prepare_experiment(config: Config) -> Experiment:
     )
 
 
+def with_sentences(experiment: Experiment) -> Experiment:
+    """Return the experiment with ``training.sentences_per_review`` sentences of each review to learn beside it."""
+    config = experiment.config
+    drawn, _ = draw_sentences(experiment.splits["train"], config.training.sentences_per_review, config.training.seed)
+    train = add_reviews(experiment.train, drawn, experiment.tokenizer, experiment.labels, config.tokenizer)
+    return replace(experiment, train=train)
+
+
 def build_classifier(
     config: ModelConfig, train: EncodedSplit, vocabulary_size: int, num_classes: int
 ) -> SentimentClassifier:
@@ -200,10 +210,11 @@ def build_classifier(
     return model
 
 
-def with_enough_epochs(config: Config, num_reviews: int) -> Config:
+def with_enough_epochs(config: Config, token_ids: Sequence[np.ndarray]) -> Config:
     """Return the configuration with as many epochs as ``training.min_steps`` asks for, where it has fewer."""
     training = config.training
-    steps = max(num_reviews // (training.batch_size * training.accumulation_steps), 1)  # an epoch, at least
+    batches = plan_batches([len(ids) for ids in token_ids], training.batch_size, training.batch_tokens)
+    steps = -(-len(batches) // training.accumulation_steps)  # an epoch
     epochs = max(training.epochs, -(-training.min_steps // steps))
     return config.model_copy(update={"training": training.model_copy(update={"epochs": epochs, "min_steps": 0})})
 

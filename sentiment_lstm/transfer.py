@@ -22,8 +22,15 @@ OF_ONE_DIRECTION = {"recurrent.forwards.": "recurrent.backwards.", "projection."
                     "output_bias": "backward_output_bias"}  # fmt: skip
 
 
-def load_start(runs: Sequence[str]) -> Pretrained | None:
+def load_start(runs: Sequence[str], *, as_read: bool = True) -> Pretrained | None:
     """Read the runs to start from, and put together what they know: words of the first, layers of all.
+
+    Parameters
+    ----------
+    runs : names or folders
+    as_read : bool
+        Each run's layers must find the first one's words as they learnt to read them, numbers and all. A language model
+        that goes on learning can do with words that another has learnt further in the meantime.
 
     Returns
     -------
@@ -43,7 +50,9 @@ def load_start(runs: Sequence[str]) -> Pretrained | None:
     weights = dict(first.weights)
     for run, other in zip(runs[1:], others, strict=True):
         same_words = other.tokenizer.fingerprint == first.tokenizer.fingerprint
-        if not same_words or not torch.equal(other.weights["embedding.weight"], first.weights["embedding.weight"]):
+        if same_words and as_read:
+            same_words = torch.equal(other.weights["embedding.weight"], first.weights["embedding.weight"])
+        if not same_words:
             raise ConfigError(
                 f"model.init: {run} has other words than {runs[0]}: make it with pretrain --init {runs[0]}, "
                 "which keeps them as they are where it reads the other way"

@@ -15,7 +15,7 @@ from sentiment_lstm.errors import DataError
 from sentiment_lstm.recipes import validate_config
 
 if TYPE_CHECKING:
-    from sentiment_lstm.data.check import Report, Severity, SplitSummary
+    from sentiment_lstm.data.findings import Report, Severity, SplitSummary
 
 app = typer.Typer(help="Check a data set before training on it.", no_args_is_help=True)
 logger = logging.getLogger(__name__)

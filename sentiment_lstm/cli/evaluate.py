@@ -14,7 +14,7 @@ import typer
 
 from sentiment_lstm.cli.baselines import Baselines, score_baselines
 from sentiment_lstm.cli.runs import Device, resolve_run
-from sentiment_lstm.cli.starting import check_folder
+from sentiment_lstm.cli.starting import check_folder, quieten
 from sentiment_lstm.config import DataConfig, answers_folder
 from sentiment_lstm.errors import ArchiveError, UsageError
 from sentiment_lstm.recipes import validate_config
@@ -63,8 +63,7 @@ def evaluate(
     metrics.json, predictions.jsonl and confusion.png into the run's evaluation folder, and what baselines answered;
     of several runs only where --output says, of the one that comes with the program under runs/shipped.
     """
-    if quiet:
-        logging.getLogger().setLevel(logging.ERROR)
+    quieten(quiet)
     from sentiment_lstm.cli.seeds import holds_seeds, seed_runs
 
     named = [resolve_run(run) for run in runs] if runs else [resolve_run(None)]

@@ -6,12 +6,15 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sentiment_lstm.cli.runs import RUNS_FOLDER, program_name
+from sentiment_lstm.config import Config
 from sentiment_lstm.errors import UsageError
-from sentiment_lstm.files import is_free
+from sentiment_lstm.files import is_free, locked
+from sentiment_lstm.recipes import load_config
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +24,36 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 def given(changes: Mapping[str, object]) -> dict[str, object]:
     """Return the settings whose options were given: those that are not ``None``."""
     return {key: value for key, value in changes.items() if value is not None}
+
+
+def resolve(recipe: str, settings: Sequence[str] | None, changes: Mapping[str, object]) -> Config:
+    """Return the configuration of a run: a recipe with ``--set`` and the other options, its paths absolute.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        As :func:`sentiment_lstm.recipes.load_config`.
+    """
+    return load_config(recipe, settings or [], changes).with_absolute_paths()
+
+
+def data_settings(
+    source: str | None,
+    limit: int | None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    validation_data: str | None = None,
+    test_data: str | None = None,
+) -> dict[str, object]:
+    """Return the settings that ``--data``, ``--limit`` and the like change, ``None`` where not given."""
+    return {
+        "data.source": source,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
+        "data.validation_data": validation_data,
+        "data.test_data": test_data,
+        "data.limit": limit,
+    }
 
 
 def loop_settings(epochs: int | None, seed: int | None, max_time: str | None) -> dict[str, object]:
@@ -55,7 +88,9 @@ def parse_duration(text: str) -> float:
 
 
 def sizes_of(runs: Sequence[str]) -> dict[str, object]:
-    """Return the settings that a run which starts from other ones has in common with them."""
+    """Return the settings that a run which starts from other ones has in common with them; none without such runs."""
+    if not runs:
+        return {}
     if list(runs) == ["none"]:
         return {"model.init": []}
     from sentiment_lstm.inference.archive import load_settings
@@ -133,6 +168,28 @@ def check_free(folder: Path, force: bool) -> None:
     """
     if not force and not is_free(folder):
         raise UsageError(f"{folder} is not empty: choose another --output, or add --force to replace the run")
+
+
+@contextmanager
+def held(folder: Path, *, resume: bool, force: bool) -> Iterator[None]:
+    """Hold a run folder for this process alone, once it can be written to and, for a new run, is free.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_folder`, :func:`check_free` and :func:`sentiment_lstm.files.locked`.
+    """
+    check_folder(folder)
+    with locked(folder):
+        if not resume:
+            check_free(folder, force)
+        yield
+
+
+def quieten(quiet: bool) -> None:
+    """With ``--quiet``, let nothing but errors be printed."""
+    if quiet:
+        logging.getLogger().setLevel(logging.ERROR)
 
 
 def resume_command(folder: Path, command: str = "train") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,20 +27,22 @@ from sentiment_lstm.cli.options import (
 )
 from sentiment_lstm.cli.runs import new_folder
 from sentiment_lstm.cli.starting import (
-    check_folder,
-    check_free,
+    data_settings,
     given,
+    held,
     loop_settings,
+    quieten,
     refuse_named,
+    resolve,
     resolve_resumable,
     resume_command,
     sizes_of,
 )
 from sentiment_lstm.config import Config
 from sentiment_lstm.errors import RunFailure, TrainingError, UsageError
-from sentiment_lstm.files import locked, write_json
+from sentiment_lstm.files import write_json
 from sentiment_lstm.launch import this_launch
-from sentiment_lstm.recipes import find_recipe, load_config
+from sentiment_lstm.recipes import find_recipe
 
 if TYPE_CHECKING:
     from sentiment_lstm.experiment import Experiment
@@ -48,43 +50,50 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+RECIPE = "imdb"
+
+Recipe = Annotated[
+    str | None, typer.Option(help=f"Recipe by name (see config list), or a YAML file; default: {RECIPE}.")
+]
+Vectors = Annotated[str | None, typer.Option(help="Word vectors to start from (GloVe, word2vec, fastText).")]
+Starts = Annotated[
+    list[str] | None,
+    typer.Option(help="Run to start from, a language model's or a classifier's; shipped; none; twice: both ways."),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(min=2, metavar="N", help="Train N runs, with --seed and the seeds after it: mean and deviation."),
+]
+AutoBatch = Annotated[bool, typer.Option("--auto-batch", help="Out of memory: go on with batches in halves.")]
+OverfitBatch = Annotated[
+    int | None, typer.Option(min=2, metavar="N", help="Learn N reviews by heart, to prove the wiring; keeps nothing.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Stop before the first step, write nothing.")]
+
 
 def train(
     run: ResumedRun = None,
-    config: Annotated[
-        str | None, typer.Option(help="Recipe by name (see config list), or a YAML file; default: imdb.")
-    ] = None,
+    config: Recipe = None,
     data: Source = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     validation_data: ValidationData = None,
     test_data: TestData = None,
     limit: Annotated[int | None, typer.Option(help="A stratified sample of so many reviews a split.")] = None,
-    vectors: Annotated[str | None, typer.Option(help="Word vectors to start from (GloVe, word2vec, fastText).")] = None,
-    init: Annotated[
-        list[str] | None,
-        typer.Option(help="Run to start from, a language model's or a classifier's; shipped; none; twice: both ways."),
-    ] = None,
+    vectors: Vectors = None,
+    init: Starts = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training reviews.")] = None,
     seed: Annotated[int | None, typer.Option(help="Weights, dropout and batch order follow from it.")] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=2, metavar="N", help="Train N runs, with --seed and the seeds after it: mean and deviation."),
-    ] = None,
+    seeds: Seeds = None,
     baseline: Baselines = None,
     max_time: MaxTime = None,
     settings: Settings = None,
     output: RunOutput = None,
     force: Force = False,
     resume: Resume = False,
-    auto_batch: Annotated[
-        bool, typer.Option("--auto-batch", help="Out of memory: go on with batches in halves.")
-    ] = False,
-    overfit_batch: Annotated[
-        int | None,
-        typer.Option(min=2, metavar="N", help="Learn N reviews by heart, to prove the wiring; keeps nothing."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before the first step, write nothing.")] = False,
+    auto_batch: AutoBatch = False,
+    overfit_batch: OverfitBatch = None,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a classifier in a run folder.
@@ -93,57 +102,69 @@ def train(
     """
     changes = given(
         {
-            "data.source": data,
-            "data.text_column": text_column,
-            "data.label_column": label_column,
-            "data.validation_data": validation_data,
-            "data.test_data": test_data,
-            "data.limit": limit,
+            **data_settings(data, limit, text_column, label_column, validation_data, test_data),
             "model.vectors": vectors,
-            **(sizes_of(init) if init else {}),
+            **sizes_of(init or []),
             **loop_settings(epochs, seed, max_time),
             "training.min_steps": None if epochs is None else 0,
             "training.auto_batch": auto_batch or None,
         }
     )
-    if quiet:
-        logging.getLogger().setLevel(logging.ERROR)
+    quieten(quiet)
     if resume:
         if output is not None or force or dry_run or overfit_batch is not None:
             raise UsageError("--resume goes on in the run's own folder: leave out --output, --force, --dry-run and "
                              "--overfit-batch")  # fmt: skip
-        folder = resolve_resumable(run)
-        recipe = folder / ("config.yaml" if (folder / "config.yaml").is_file() else "recipe.yaml")
-        if recipe.name == "config.yaml" and seeds is not None:
-            raise UsageError(f"{folder} is one run: --seeds N --resume goes on with a folder that --seeds has made")
-        if recipe.name == "recipe.yaml" and seed is not None:
-            raise UsageError(f"{folder} has seeds of its own: leave out --seed")
-        resolved = load_config(config or str(recipe), settings or [], changes).with_absolute_paths()
-        check_processes(resolved)
-        if recipe.name == "recipe.yaml":
-            from sentiment_lstm.cli.seeds import resume_seeds
-
-            resume_seeds(folder, resolved, seeds, baselines=baseline or [], quiet=quiet)
-        else:
-            run_training(resolved, folder, resume=True, quiet=quiet, baselines=baseline or [])
+        _go_on(run, config, settings, changes, seeds, baseline or [], quiet)
         return
     refuse_named(run)
     if (dry_run or overfit_batch is not None) and (seeds is not None or baseline):
         raise UsageError("--seeds and --baseline go with training to the end: leave out --dry-run and --overfit-batch")
-    resolved = load_config(config or "imdb", settings or [], changes).with_absolute_paths()
+    resolved = resolve(config or RECIPE, settings, changes)
     check_processes(resolved)
     if overfit_batch is not None:
         overfit(resolved, overfit_batch)
     elif dry_run:
         show(resolved, quiet=quiet)
     else:
-        folder = output or new_folder(find_recipe(config or "imdb").stem)
-        if seeds is not None:
-            from sentiment_lstm.cli.seeds import train_seeds
+        folder = output or new_folder(find_recipe(config or RECIPE).stem)
+        _begin(resolved, folder, seeds, baseline or [], force, quiet)
 
-            train_seeds(resolved, folder, seeds, force=force, baselines=baseline or [], quiet=quiet)
-        else:
-            run_training(resolved, folder, force=force, quiet=quiet, baselines=baseline or [])
+
+def _begin(config: Config, folder: Path, seeds: int | None, baselines: Sequence[str], force: bool, quiet: bool) -> None:
+    """Train a new run, or several with different seeds."""
+    if seeds is not None:
+        from sentiment_lstm.cli.seeds import train_seeds
+
+        train_seeds(config, folder, seeds, force=force, baselines=baselines, quiet=quiet)
+    else:
+        run_training(config, folder, force=force, quiet=quiet, baselines=baselines)
+
+
+def _go_on(
+    run: Path | None,
+    config: str | None,
+    settings: Sequence[str] | None,
+    changes: Mapping[str, object],
+    seeds: int | None,
+    baselines: Sequence[str],
+    quiet: bool,
+) -> None:
+    """Go on with one run, or with a folder of several seeds."""
+    folder = resolve_resumable(run)
+    recipe = folder / ("config.yaml" if (folder / "config.yaml").is_file() else "recipe.yaml")
+    if recipe.name == "config.yaml" and seeds is not None:
+        raise UsageError(f"{folder} is one run: --seeds N --resume goes on with a folder that --seeds has made")
+    if recipe.name == "recipe.yaml" and "training.seed" in changes:
+        raise UsageError(f"{folder} has seeds of its own: leave out --seed")
+    resolved = resolve(config or str(recipe), settings, changes)
+    check_processes(resolved)
+    if recipe.name == "recipe.yaml":
+        from sentiment_lstm.cli.seeds import resume_seeds
+
+        resume_seeds(folder, resolved, seeds, baselines=baselines, quiet=quiet)
+    else:
+        run_training(resolved, folder, resume=True, quiet=quiet, baselines=baselines)
 
 
 def show(config: Config, *, quiet: bool) -> None:
@@ -179,10 +200,7 @@ def run_training(
     if not this_launch().is_main:
         train_in(folder, config, force=force, resume=resume, quiet=True)
         return
-    check_folder(folder)
-    with locked(folder):
-        if not resume:
-            check_free(folder, force)
+    with held(folder, resume=resume, force=force):
         stored = _stored_baselines(folder) if resume else {}
         experiment, result = train_in(
             folder, config, force=force, resume=resume, quiet=quiet, command=command, part_of=part_of
@@ -213,7 +231,7 @@ def train_in(
     from sentiment_lstm.cli.progress import PretrainingReporter, QuietReporter, TerminalReporter, scoring_bar
     from sentiment_lstm.data.check import cheap_findings
     from sentiment_lstm.distillation import distil
-    from sentiment_lstm.experiment import prepare_experiment, prepare_pretraining
+    from sentiment_lstm.experiment import prepare_experiment, prepare_pretraining, with_sentences
     from sentiment_lstm.resumption import check_resumption, load_checkpoint
     from sentiment_lstm.session import claim_folder
     from sentiment_lstm.session import train as train_session
@@ -226,6 +244,8 @@ def train_in(
         experiment = prepare_pretraining(config) if pretrains else prepare_experiment(config)
         if config.distillation.teachers and not pretrains:
             experiment = distil(experiment, folder if resume else None, scoring_bar(quiet))
+        elif config.training.sentences_per_review and not pretrains:
+            experiment = with_sentences(experiment)
         if checkpoint is not None:
             check_resumption(checkpoint, experiment, folder)
         elif resume:

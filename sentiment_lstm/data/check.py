@@ -7,147 +7,33 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from sentiment_lstm.config import DataConfig
 from sentiment_lstm.data.duplicates import MOST_COMPARED, Member, find_near_copies, group_texts
 from sentiment_lstm.data.encoding import Fault, scan_files, scan_reviews, text_files, write_decodable_copy
+from sentiment_lstm.data.findings import (
+    SHOWN,
+    Finding,
+    Report,
+    SplitSummary,
+    number_of,
+    quoted,
+    reviews_of,
+    worst_first,
+)
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.sources import load_source
 from sentiment_lstm.data.tokenizer import basic_english
 from sentiment_lstm.errors import DataError, SentimentLSTMError
 
-Severity = Literal["error", "warning", "note"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  # the worst first
 Splits = Mapping[str, Sequence[Review]]
 
 RARE = 0.1  # a label with less than this part of an even share is rare
 PERCENTILES = (5, 25, 50, 75, 95, 99)
-SHOWN = 3  # examples of a finding
 HELD_OUT = ("validation", "test")
-
-# What can be found: its severity, and what to do about it. The only place that says how bad something is:
-#   error    `train` refuses this data
-#   warning  it trains, but the model gets worse, or the measured accuracy says more or less than it should
-#   note     worth knowing; it may well be meant so
-# `data check --strict` fails on errors and warnings, never on notes.
-KINDS: dict[str, tuple[Severity, str]] = {
-    "unreadable": ("error", "mend the file, then check again"),
-    "utf_16": ("error", "convert it: iconv -f utf-16 -t utf-8"),
-    "invalid_utf_8": ("error", "convert the file, for example: iconv -f cp1252 -t utf-8"),
-    "no_training_reviews": ("error", "give a file, or a folder with a split named train"),
-    "no_labelled_review": ("error", "check the label column"),
-    "one_label": ("error", "at least two are needed; check the label column"),
-    "too_few": ("error", "give more reviews, or --test-data and --validation-data"),
-    "unknown_label": ("error", "leave these reviews out, or give training reviews with this label"),
-    "without_label": ("warning", "train leaves them out; label or remove them"),
-    "without_text": ("warning", "train leaves them out; fill or remove them"),
-    "without_words": ("warning", "remove them: there is nothing to learn from"),
-    "single_review": ("warning", "give more reviews of it, or join it with another label"),
-    "imbalance": ("warning", "give more of them, or train with --set training.class_weights=balanced"),
-    "copies": ("warning", "keep one of each"),
-    "overlap": ("warning", "remove them from one side: what is measured on them is memory"),
-    "conflict": ("warning", "decide on one label, or remove them"),
-    "near_copies": ("note", "look at some; keep one of each where they are the same review"),
-    "near_overlap": ("warning", "look at some; remove from one side what is the same review"),
-    "near_copies_unfinished": ("note", "there may be more near copies than are counted"),
-    "nul": ("warning", "remove these bytes: some programs end a text there"),
-    "replacement_character": ("warning", "go back to the source: characters were lost before"),
-    "control_character": ("note", "often Windows-1252 read as Latin-1; harmless in small numbers"),
-    "mojibake": ("note", "read the source again as UTF-8"),
-    "byte_order_mark": ("note", "nothing: it is left out when the file is read"),
-    "mixed_line_ends": ("note", "nothing, unless files were joined by mistake"),
-    "truncated": ("note", "raise tokenizer.max_length if what is cut matters"),
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong or worth knowing.
-
-    Attributes
-    ----------
-    kind : a key of ``KINDS``
-    split : name of the split, or ``None`` for the whole
-    count : how many reviews, texts, bytes or files; the message says which
-    message : one line, without what to do
-    examples : ids of reviews or places in files, never texts
-    """
-
-    kind: str
-    split: str | None
-    count: int
-    message: str
-    examples: tuple[str, ...] = ()
-
-    @property
-    def severity(self) -> Severity:
-        """How bad it is, by ``KINDS``."""
-        return KINDS[self.kind][0]
-
-    @property
-    def advice(self) -> str:
-        """What to do about it, by ``KINDS``."""
-        return KINDS[self.kind][1]
-
-    @property
-    def line(self) -> str:
-        """The finding in one line: what, where for example, and what to do."""
-        more = ", …" if self.count > len(self.examples) >= SHOWN else ""
-        examples = f" ({', '.join(self.examples)}{more})" if self.examples else ""
-        return f"{self.message}{examples}: {self.advice}"
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """The numbers of one split.
-
-    Attributes
-    ----------
-    reviews, without_label, without_text : how many rows, and how many of them lack one or the other
-    labels : reviews with a text by label, the most frequent first
-    largest_share : the share of the most frequent label; 0 where there is none
-    lengths : tokens (``basic_english``) of the texts at some percentiles, and of the longest
-    truncated_share : the share of the texts that are longer than ``max_length``
-    """
-
-    reviews: int
-    without_label: int
-    without_text: int
-    labels: dict[str, int]
-    largest_share: float
-    lengths: dict[str, int]
-    truncated_share: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that was found out about a data set.
-
-    ``splits`` are the source's own; a single file's is named ``all``. What the reader had to decide is in ``notes``.
-    """
-
-    source: str
-    max_length: int
-    splits: dict[str, SplitSummary]
-    findings: list[Finding]
-    notes: list[str]
-
-    def count(self, severity: Severity) -> int:
-        """Return how many findings are of a severity."""
-        return sum(finding.severity == severity for finding in self.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what ``--json`` prints."""
-        findings = [
-            {**asdict(finding), "severity": finding.severity, "advice": finding.advice} for finding in self.findings
-        ]
-        counts = {severity: self.count(severity) for severity in SEVERITIES}
-        return {**asdict(self), "findings": findings, "counts": counts}
 
 
 def check_source(config: DataConfig, max_length: int) -> Report:
@@ -172,13 +58,13 @@ def check_source(config: DataConfig, max_length: int) -> Report:
         if not findings:
             raise
         findings.append(Finding("unreadable", None, 1, str(error)))
-        return Report(config.source, max_length, {}, _sorted(findings), notes)
+        return Report(config.source, max_length, {}, worst_first(findings), notes)
     if undecodable:
         notes.append("checked on a converted copy; train refuses the file until it is mended")
     report = check_splits(splits, max_length, source=config.source)
     known = {fault.kind for fault in faults} | ({"replacement_character"} if undecodable else set())
     findings += [finding for finding in report.findings if finding.kind not in known]
-    return Report(config.source, max_length, report.splits, _sorted(findings), notes)
+    return Report(config.source, max_length, report.splits, worst_first(findings), notes)
 
 
 def check_splits(splits: Splits, max_length: int, source: str = "") -> Report:
@@ -191,13 +77,15 @@ def check_splits(splits: Splits, max_length: int, source: str = "") -> Report:
         findings += _empty_findings(name, reviews, lengths)
         findings += _fault_findings(scan_reviews(reviews), name, "review")
         if cut := sum(length > max_length for length in lengths):
-            message = f"{name}: {_reviews(cut)} ({summaries[name].truncated_share:.1%}) longer than {max_length} tokens"
+            message = (
+                f"{name}: {reviews_of(cut)} ({summaries[name].truncated_share:.1%}) longer than {max_length} tokens"
+            )
             findings.append(Finding("truncated", name, cut, message))
     findings += _label_findings(splits)
     groups = group_texts(splits)
     findings += [*_copy_findings(groups, list(splits)), *_conflict_findings(groups)]
     findings += _near_copy_findings(groups, list(splits))
-    return Report(source, max_length, summaries, _sorted(findings), [])
+    return Report(source, max_length, summaries, worst_first(findings), [])
 
 
 def cheap_findings(splits: Splits) -> list[Finding]:
@@ -210,7 +98,7 @@ def cheap_findings(splits: Splits) -> list[Finding]:
     findings = [*_copy_findings(groups, list(splits)), *_conflict_findings(groups)]
     train = training_split(splits)
     wanted = [finding for finding in findings if finding.kind != "copies" or finding.split == train]
-    return _sorted([*wanted, *_imbalance_findings(splits)])
+    return worst_first([*wanted, *_imbalance_findings(splits)])
 
 
 def training_split(splits: Mapping[str, object]) -> str | None:
@@ -311,7 +199,7 @@ def _empty_findings(name: str, reviews: Sequence[Review], lengths: Sequence[int]
             empty["without_words"].append(review.id)
     what = {"without_label": "without a label", "without_text": "without a text", "without_words": "without a word"}
     return [
-        Finding(kind, name, len(ids), f"{name}: {_reviews(len(ids))} {what[kind]}", tuple(ids[:SHOWN]))
+        Finding(kind, name, len(ids), f"{name}: {reviews_of(len(ids))} {what[kind]}", tuple(ids[:SHOWN]))
         for kind, ids in empty.items()
         if ids
     ]
@@ -335,7 +223,7 @@ def _fault_findings(faults: Sequence[Fault], split: str | None, unit: str) -> li
             fault.kind,
             split,
             fault.count,
-            f"{where}{_number(fault.count, 'file' if fault.kind in of_files else unit)} {what[fault.kind]}",
+            f"{where}{number_of(fault.count, 'file' if fault.kind in of_files else unit)} {what[fault.kind]}",
             fault.places if unit == "byte" else fault.places[:SHOWN],
         )
         for fault in faults
@@ -357,18 +245,18 @@ def _label_findings(splits: Splits) -> list[Finding]:
         return [*findings, Finding("no_training_reviews", None, 0, "there are no training reviews")]
     labels = counts[train]
     if len(labels) == 1:
-        findings.append(Finding("one_label", train, 1, f"{train}: only the label {_shown(next(iter(labels)))}"))
+        findings.append(Finding("one_label", train, 1, f"{train}: only the label {quoted(next(iter(labels)))}"))
     carved = sum(name not in splits for name in HELD_OUT)
     if labels and max(labels.values()) <= carved:
         message = f"{train}: no label has a review to spare for {' and '.join(n for n in HELD_OUT if n not in splits)}"
         findings.append(Finding("too_few", train, sum(labels.values()), message))
     if single := [label for label, count in labels.items() if count == 1]:
-        message = f"{train}: {_number(len(single), 'label')} with a single review"
-        findings.append(Finding("single_review", train, len(single), message, tuple(map(_shown, single[:SHOWN]))))
+        message = f"{train}: {number_of(len(single), 'label')} with a single review"
+        findings.append(Finding("single_review", train, len(single), message, tuple(map(quoted, single[:SHOWN]))))
     for name in HELD_OUT:
         if foreign := [review for review in _usable(splits.get(name, [])) if str(review.label) not in labels]:
-            message = f"{name}: {_reviews(len(foreign))} with a label that no training review has"
-            examples = tuple(f"{review.id} {_shown(str(review.label))}" for review in foreign[:SHOWN])
+            message = f"{name}: {reviews_of(len(foreign))} with a label that no training review has"
+            examples = tuple(f"{review.id} {quoted(str(review.label))}" for review in foreign[:SHOWN])
             findings.append(Finding("unknown_label", name, len(foreign), message, examples))
     return [*findings, *_imbalance_findings(splits)]
 
@@ -383,10 +271,10 @@ def _imbalance_findings(splits: Splits) -> list[Finding]:
     if not rare:
         return []
     message = (
-        f"{train}: {_number(len(rare), 'label')} with less than {RARE:.0%} of an even share ({even:,.0f} reviews); "
+        f"{train}: {number_of(len(rare), 'label')} with less than {RARE:.0%} of an even share ({even:,.0f} reviews); "
         f"the largest label has {max(counts.values()) / sum(counts.values()):.1%}"
     )
-    examples = tuple(f"{_shown(label)} {counts[label]:,}" for label in rare[:SHOWN])
+    examples = tuple(f"{quoted(label)} {counts[label]:,}" for label in rare[:SHOWN])
     return [Finding("imbalance", train, len(rare), message, examples)]
 
 
@@ -412,10 +300,10 @@ def _copy_findings(groups: Sequence[Sequence[Member]], names: Sequence[str]) -> 
     findings = []
     for name in names:
         if count := len(again[name]):
-            message = f"{name}: {_reviews(count)} {'repeat' if count > 1 else 'repeats'} an earlier one"
+            message = f"{name}: {reviews_of(count)} {'repeat' if count > 1 else 'repeats'} an earlier one"
             findings.append(Finding("copies", name, count, message, tuple(again[name][:SHOWN])))
         if count := len(shared[name]):
-            message = f"{name}: {_reviews(count)} {'are' if count > 1 else 'is'} in {train} too"
+            message = f"{name}: {reviews_of(count)} {'are' if count > 1 else 'is'} in {train} too"
             findings.append(Finding("overlap", name, count, message, tuple(shared[name][:SHOWN])))
     return findings
 
@@ -429,11 +317,11 @@ def _conflict_findings(groups: Sequence[Sequence[Member]]) -> list[Finding]:
             if review.label is not None:
                 first.setdefault(review.label, review.id)
         if len(first) > 1:
-            examples.append(" / ".join(f"{own} {_shown(label)}" for label, own in list(first.items())[:2]))
+            examples.append(" / ".join(f"{own} {quoted(label)}" for label, own in list(first.items())[:2]))
     if not examples:
         return []
     verb = "have" if len(examples) > 1 else "has"
-    message = f"{_number(len(examples), 'text')} {verb} different labels in different rows"
+    message = f"{number_of(len(examples), 'text')} {verb} different labels in different rows"
     return [Finding("conflict", None, len(examples), message, tuple(examples[:SHOWN]))]
 
 
@@ -459,7 +347,7 @@ def _near_copy_findings(groups: Sequence[Sequence[Member]], names: Sequence[str]
             continue
         kind, of = ("near_copies", "another one") if name == train else ("near_overlap", f"one of {train}")
         verb = "repeat" if count > 1 else "repeats"
-        message = f"{name}: {_reviews(count)} nearly {verb} {of}"
+        message = f"{name}: {reviews_of(count)} nearly {verb} {of}"
         examples: list[str] = []
         for pair in near.pairs:
             for one, other in (pair, pair[::-1]):
@@ -467,24 +355,3 @@ def _near_copy_findings(groups: Sequence[Sequence[Member]], names: Sequence[str]
                     examples.append(f"{held_by[one][train]} ~ {held_by[other][name]}")
         findings.append(Finding(kind, name, count, message, tuple(examples)))
     return findings
-
-
-# ------------------------------------------------------------------------------------------------- words
-
-
-def _sorted(findings: Sequence[Finding]) -> list[Finding]:
-    """Errors first, then warnings, then notes; within each as they were found."""
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("s" if count != 1 else "")
-
-
-def _reviews(count: int) -> str:
-    return _number(count, "review")
-
-
-def _shown(label: str, width: int = 24) -> str:
-    """A label as a short word in quotes: it may be anything, where the wrong column was taken for the labels."""
-    return repr(label if len(label) <= width else label[: width - 1] + "…")

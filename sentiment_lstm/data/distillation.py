@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from sentiment_lstm.config import Config
 from sentiment_lstm.data.corpus import read_texts
 from sentiment_lstm.data.reviews import Review
+from sentiment_lstm.data.sentences import split_sentences
 from sentiment_lstm.data.splits import stratified_sample
 from sentiment_lstm.data.unlabelled import read_unlabelled
 from sentiment_lstm.errors import DataError
@@ -22,8 +23,6 @@ FEWEST_WORDS, MOST_WORDS = 3, 25  # of a short sentence
 PLAIN = re.compile(r"[A-Z][A-Za-z',;: -]*[a-z][.!]?")  # no quotation, bracket, figure or question
 TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs)\.?$")  # what a full stop does not end a sentence after
 DRAWS = 20  # for each piece that is wanted: in a small corpus the same one is drawn again and again
-SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|<br|$)")
-BREAKS = re.compile(r"(?:<br ?/?>|\s)+")
 
 
 def read_more_texts(config: Config, splits: Mapping[str, Sequence[Review]]) -> dict[str, list[Review]]:
@@ -113,11 +112,3 @@ def cut_short_sentences(reviews: Sequence[Review], count: int, seed: int) -> lis
     sentences = list(found.values())
     random.Random(f"{seed}/short sentences").shuffle(sentences)
     return sentences[:count]
-
-
-def split_sentences(text: str) -> list[str]:
-    """Cut a text after each end of a sentence; line breaks and runs of white space become one blank."""
-    ends = [match.end() for match in SENTENCE_END.finditer(text)]
-    parts = [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
-    cleaned = (BREAKS.sub(" ", part).strip() for part in parts)
-    return [part for part in cleaned if part]

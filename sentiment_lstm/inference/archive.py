@@ -78,8 +78,7 @@ def load_archive(folder: Path) -> Archive:
         Where a file is missing, damaged or does not fit the others.
     """
     folder = find_classifier(folder)
-    _check_folder(folder)
-    config, values = _load_config(folder / CONFIG)
+    config, values = _open(folder)
     if _kind(folder) == LANGUAGE_MODEL:
         raise UsageError(f"{folder} is a language model: train --init {folder} makes a classifier that starts from it")
     labels = _load_labels(folder / LABELS)
@@ -143,9 +142,7 @@ def load_settings(folder: Path) -> Config:
     UsageError, ArchiveError
         As :func:`load_pretrained`.
     """
-    folder = find_language_model(folder)
-    _check_folder(folder)
-    return _load_config(folder / CONFIG)[0]
+    return _open(find_language_model(folder))[0]
 
 
 def load_pretrained(folder: Path) -> Pretrained:
@@ -159,8 +156,7 @@ def load_pretrained(folder: Path) -> Pretrained:
         Where a file is missing or damaged.
     """
     folder = find_language_model(folder)
-    _check_folder(folder)
-    config, _ = _load_config(folder / CONFIG)
+    config, _ = _open(folder)
     path = folder / WEIGHTS
     weights = _checked(path, load_weights(path), _read_header(path))
     return Pretrained(config, _load_tokenizer(folder), weights)
@@ -203,7 +199,8 @@ def _not_safetensors(path: Path, reason: object) -> ArchiveError:
     )
 
 
-def _check_folder(folder: Path) -> None:
+def _open(folder: Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration of a run folder that has all its files, and the values as they are written."""
     if not folder.is_dir():
         raise UsageError(f"no run at {folder}: expected a folder written by sentiment-lstm train")
     missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
@@ -211,6 +208,7 @@ def _check_folder(folder: Path) -> None:
         raise UsageError(f"{folder} is not a run folder: it has no {', '.join(MODEL_FILES)}")
     if missing:
         raise ArchiveError(f"{folder} is incomplete: it has no {', '.join(missing)}; train again, or copy it again")
+    return _load_config(folder / CONFIG)
 
 
 def _load_tokenizer(folder: Path) -> Tokenizer:

@@ -87,7 +87,7 @@ def test_resumed_without_teachers_equals_uninterrupted(
     shutil.copytree(teachers / "a", "teacher")
     command = ("distill", "teacher", "--epochs", "2", "--sentences", "10", "--temperature", "2", *MODEL)
     command += ("--counterfactuals", "20")
-    command += ("--label-weight", "0.3", "--set", "model.word_dropout=0.1")
+    command += ("--label-weight", "0.3", "--set", "model.word_dropout=0.1", "--set", "training.sentences_per_review=1")
     assert cli(*command, "--output", "whole").code == 0
     assert meta_of("whole")["counterfactuals"]["texts"] == 20
     assert meta_of("whole")["texts"] == {"labelled": 162, "unlabelled": 40, "sentences": 10, "parts": 2}

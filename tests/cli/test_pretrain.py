@@ -113,6 +113,21 @@ def test_pretraining_goes_on_from_another_language_model(cli: Callable[..., Outc
         torch.testing.assert_close(here[name], there[name], atol=1e-6, rtol=0)
 
 
+def test_one_that_reads_backward_goes_on_with_words_learnt_further(
+    cli: Callable[..., Outcome], language_model: Path
+) -> None:
+    assert cli(*TINY_MODEL, "--backward", "--init", language_model, "--output", "behind").code == 0
+    assert cli(*TINY_MODEL, "--init", language_model, "--output", "further").code == 0
+    starts, slow = ("--init", "further", "--init", "behind"), ("--set", "training.learning_rate=1e-30")
+    assert cli(*TINY_MODEL, "--backward", *starts, *slow, "--output", "on").code == 0
+    further, behind, on = (load_file(f"{run}/model.safetensors") for run in ("further", "behind", "on"))
+    assert not torch.equal(further["embedding.weight"], behind["embedding.weight"])
+    assert torch.equal(on["embedding.weight"], further["embedding.weight"]), "the words of the first"
+    for name in ("recurrent.forwards.0.weight_hh_l0", "projection.weight", "output_bias"):
+        torch.testing.assert_close(on[name], behind[name], atol=1e-6, rtol=0)
+    assert "behind has other words than" in cli(*SMALL, *starts, "--output", "run").error(2)
+
+
 def test_taken_over_layers_learn_more_slowly_and_join_in_one_by_one(
     cli: Callable[..., Outcome], language_model: Path, tmp_path: Path
 ) -> None:

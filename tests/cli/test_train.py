@@ -395,7 +395,18 @@ def test_reviews_are_read_whole_in_segments(cli: Callable[..., Outcome], tmp_pat
 
 
 def test_a_batch_is_learnt_by_heart_without_what_hinders_it(cli: Callable[..., Outcome]) -> None:
-    settings = ("crop_tokens=1", "weight_averaging=0.999", "learning_rate=0.02")
-    hindered = [part for setting in settings for part in ("--set", f"training.{setting}")]
-    outcome = cli(*TINY, *hindered, "--set", "model.recurrent_dropout=0.9", "--overfit-batch", "4")
-    assert outcome.code == 0
+    bare = ("model.num_layers=2", "model.ngrams=1", "training.learning_rate=0.02", "training.schedule=constant")
+    hindrances = (
+        *("model.word_dropout=0.5", "model.embedding_dropout=0.5", "model.layer_dropout=0.5"),
+        *("model.recurrent_dropout=0.5", "model.output_dropout=0.5", "model.ngram_dropout=0.5"),
+        *("training.crop_tokens=1", "training.weight_averaging=0.9", "training.max_seconds=0.000001"),
+        *("training.schedule=one_cycle", "training.warmup_share=0.9"),
+    )
+
+    def learn(*settings: str) -> Outcome:
+        options = [part for setting in settings for part in ("--set", setting)]
+        return cli(*TINY, *options, "--overfit-batch", "4")
+
+    known = learn(*bare)
+    assert known.code == 0
+    assert learn(*bare, *hindrances) == known  # to every loss on the way

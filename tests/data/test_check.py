@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from sentiment_lstm.config import DataConfig
 from sentiment_lstm.data import check, duplicates
-from sentiment_lstm.data.check import KINDS, SEVERITIES, Finding, Report, cheap_findings, check_source, check_splits
+from sentiment_lstm.data.check import cheap_findings, check_source, check_splits
 from sentiment_lstm.data.duplicates import (
     find_near_copies,
     group_texts,
@@ -31,6 +31,7 @@ from sentiment_lstm.data.duplicates import (
     word_triples,
 )
 from sentiment_lstm.data.encoding import scan_files, scan_reviews
+from sentiment_lstm.data.findings import KINDS, SEVERITIES, Finding, Report
 from sentiment_lstm.data.prepare import load_splits
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.sample import build_sample

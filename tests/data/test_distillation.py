@@ -7,22 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import write_csv
 
-from sentiment_lstm.data.distillation import cut_pieces, read_more_texts, split_sentences
+from sentiment_lstm.data.distillation import cut_pieces, read_more_texts
 from sentiment_lstm.data.prepare import load_splits
 from sentiment_lstm.data.reviews import Review
+from sentiment_lstm.data.sentences import split_sentences
 from sentiment_lstm.errors import DataError
 from sentiment_lstm.recipes import validate_config
-
-
-@pytest.mark.parametrize(("text", "sentences"), [
-    ("Good. Bad!  Why?", ["Good.", "Bad!", "Why?"]),
-    ('He said "no!" Then (why?) 3.5 stars... Well', ['He said "no!"', "Then (why?)", "3.5 stars...", "Well"]),
-    ("One.<br /><br />Two\n lines.", ["One.", "Two lines."]),
-    ("no end", ["no end"]),
-    (" ", []),
-])  # fmt: skip
-def test_sentences_end_where_they_end(text: str, sentences: list[str]) -> None:
-    assert split_sentences(text) == sentences
 
 
 def test_pieces_are_runs_of_sentences_that_the_seed_decides() -> None:

@@ -23,7 +23,9 @@ def fuzz() -> Iterator[ModuleType]:
     module = importlib.util.module_from_spec(specification)
     sys.modules["fuzz"] = module  # as dataclasses expect
     handler = signal.getsignal(signal.SIGALRM)
-    specification.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)  # where a script finds its neighbour
+        specification.loader.exec_module(module)
     yield module
     signal.signal(signal.SIGALRM, handler)
     del sys.modules["fuzz"]
