@@ -123,6 +123,18 @@ def keep_freed_memory() -> None:
     mallopt(trim_threshold, 2**31 - 1)  # of which so much may stay unused
 
 
+def return_freed_memory() -> None:
+    """Give the pages that the C library keeps and nobody uses back to the system.
+
+    Batches have many shapes, so what :func:`keep_freed_memory` keeps falls to pieces that fit no other batch, and it
+    grows: to 6 GB in 13 minutes of the recipe `imdb`. Once a minute costs half a percent.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):  # musl has no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @functools.cache
 def has_bf16(device_type: str) -> bool:
     """Whether bf16 runs, and in hardware: where it is emulated it is slower than fp32.

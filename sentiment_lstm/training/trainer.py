@@ -30,7 +30,7 @@ from sentiment_lstm.training.objectives import Loss, Objective
 from sentiment_lstm.training.optimizers import build_optimizer, gradient_norms
 from sentiment_lstm.training.processes import SharedObjective
 from sentiment_lstm.training.progress import EpochRecord, Progress
-from sentiment_lstm.training.runtime import Runtime
+from sentiment_lstm.training.runtime import Runtime, return_freed_memory
 from sentiment_lstm.training.schedules import layer_factor, schedule_factor
 from sentiment_lstm.training.scoring import compute_logits, loss_and_accuracy
 from sentiment_lstm.training.spikes import LossWatch
@@ -38,6 +38,7 @@ from sentiment_lstm.training.spikes import LossWatch
 logger = logging.getLogger(__name__)
 
 TIME_LIMIT = "the time limit"  # how this stop reason begins: a resumed run may be given more time
+MEMORY_SECONDS = 60.0  # after so many, memory that steps have left behind is given back
 NAMED_REVIEWS = 5  # of a batch that is talked about
 
 
@@ -214,10 +215,14 @@ class Trainer:
         progress.started = time.perf_counter()
         groups = self._plan(progress.epoch)
         progress.total_steps = len(groups)
+        memory_returned = time.perf_counter()
         for group in groups[progress.steps :]:
             if progress.steps and self._out_of_time():
                 break
             self.train_step(group, progress)
+            if time.perf_counter() - memory_returned > MEMORY_SECONDS:
+                return_freed_memory()
+                memory_returned = time.perf_counter()
             if self.on_step is not None:
                 self.on_step(progress)
 

@@ -63,3 +63,26 @@ def test_matrix_rates_are_positive() -> None:
     fp32, bf16 = matrix_rates(size=128, repeats=1)
     assert fp32 > 0
     assert (bf16 is None) == (not has_bf16("cpu"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library of Linux")
+def test_freed_memory_is_kept_and_can_be_given_back() -> None:
+    program = """
+import numpy as np
+from sentiment_lstm.training.runtime import keep_freed_memory, return_freed_memory
+
+def resident():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+keep_freed_memory()
+blocks = [np.ones(2**17) for _ in range(200)]  # 1 MiB each
+del blocks[:-1]  # the last one lies above them all
+kept = resident()
+return_freed_memory()
+print(kept - resident(), blocks[0].sum())
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    given_back, alive = map(float, answer.split())
+    assert given_back > 150
+    assert alive == 2**17
