@@ -29,27 +29,28 @@ KEPT_FACTS = (
 )
 
 
-def steps(work: Path) -> dict[str, list[str]]:
-    """Return each run's command by the name of its folder, in order; the last one is the classifier."""
-    forward, backward, both, ahead, wide = (
-        str(work / name) for name in ("forward", "backward", "both-ways", "teacher-ahead", "teacher-wide")
-    )
-    one_way = (
-        "model.bidirectional=false",
-        "model.segment_length=null",
-        "tokenizer.max_length=400",
-        "training.epochs=3",
-    )
+def language_models(work: Path) -> dict[str, list[str]]:
+    """Return each run's command by the name of its folder, in order; the last two are what is stored.
+
+    Both directions are learnt in turns: the backward one reads with the words that the forward one has learnt.
+    """
+    forward, backward, further = (str(work / name) for name in ("forward", "backward", "forward-further"))
+    on = ("--set", "training.learning_rate=2e-3")
     return {
-        "forward": ["pretrain", "--config", "language_model"],
-        "backward": ["pretrain", "--config", "language_model", "--backward", "--init", forward],
-        "both-ways": ["train", "--config", "imdb_pretrained", "--init", forward, "--init", backward],
-        "teacher-ahead": [
-            *("train", "--config", "imdb_pretrained", "--init", forward),
-            *(part for setting in one_way for part in ("--set", setting)),
-        ],
+        "forward": ["pretrain"],
+        "backward": ["pretrain", "--backward", "--init", forward],
+        "forward-further": ["pretrain", "--init", forward, "--epochs", "3", *on],
+        "backward-further": ["pretrain", "--backward", "--init", further, "--init", backward, "--epochs", "2", *on],
+    }
+
+
+def classifiers(work: Path) -> dict[str, list[str]]:
+    """Return the same of the teachers, which start from the stored language model, and of the classifier, the last."""
+    both, wide = (str(work / name) for name in ("both-ways", "teacher-wide"))
+    return {
+        "both-ways": ["train", "--config", "imdb"],
         "teacher-wide": ["train", "--config", "imdb_fast"],
-        "classifier": ["distill", ahead, wide, "--config", "imdb_best_cpu", "--init", both],
+        "classifier": ["distill", both, wide, "--config", "imdb_best_cpu", "--init", both],
     }
 
 
@@ -118,15 +119,17 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/box"), help="folder of the runs")
     parser.add_argument("--steps", action="store_true", help="print the commands and stop")
     arguments = parser.parse_args()
-    for name, command in steps(arguments.work).items():
-        if arguments.steps:
-            print(f"sentiment-lstm {shlex.join([*command, '--output', str(arguments.work / name)])}")
-        else:
-            run_step(command, arguments.work / name, arguments.data)
-    if not arguments.steps:
-        work = arguments.work
-        pack_language_model([work / "forward", work / "backward"], SHIPPED_FOLDER / "language_model")
-        pack_classifier(work / "classifier", SHIPPED_FOLDER / "classifier")
+    work = arguments.work
+    if arguments.steps:
+        for name, command in (language_models(work) | classifiers(work)).items():
+            print(f"sentiment-lstm {shlex.join([*command, '--output', str(work / name)])}")
+        return
+    for name, command in language_models(work).items():
+        run_step(command, work / name, arguments.data)
+    pack_language_model([work / "forward-further", work / "backward-further"], SHIPPED_FOLDER / "language_model")
+    for name, command in classifiers(work).items():
+        run_step(command, work / name, arguments.data)
+    pack_classifier(work / "classifier", SHIPPED_FOLDER / "classifier")
 
 
 if __name__ == "__main__":

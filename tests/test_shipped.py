@@ -16,7 +16,7 @@ from sentiment_lstm import config
 from sentiment_lstm.inference import archive
 
 IMDB = Path(__file__).resolve().parents[2] / "shared" / "data" / "imdb"
-ACCURACY = 0.92  # of the shipped classifier on the 25,000 test reviews
+ACCURACY = 0.925  # of the shipped classifier on the 25,000 test reviews
 SMALL_ENOUGH = 12_000_000  # bytes of a model in the wheel
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "make_shipped.py"
 SMALL_SIZES = (

@@ -87,6 +87,9 @@ PLAIN = (
     "nothing if not {x}.", "I thought the {s} {be} {boost}{x}.", "this {be} {a} {boost}{x} {w}.",
     "{x} {s} and {x2} {s2}.",
     "the {s} {be} not just {x}, the {s2} {be} {x2} as well.", "I have never seen {a} {w} so {x}.",
+    "the {s} could not be more {x}.", "as {x} as {a} {w} can be.", "every moment of it {be} {x}.", "nothing but {x}.",
+    "every bit as {x} as they say.", "even more {x} than I had thought.", "{x} from the first minute to the last.",
+    "few films are so {x}.", "you will not see a more {x} {w} this year.", "there {be} no end of {x} scenes.",
 )  # fmt: skip
 TURNED = (
     "the {s}{not_}{x}.", "neither {x} nor {x2}.", "the {s} {be} neither {x} nor {x2}.", "not {a} {x} {w}.",
@@ -94,6 +97,11 @@ TURNED = (
     "no one would call it {x}.", "I did not find the {s} {x}.", "hardly {a} {x} {w}.", "never {x}.",
     "the {s} {be} at no point {x}.", "it fails to be {x} or {x2}.", "it{not_}{x}, and the {s}{not_}{x2}.",
     "this {w}{not_}{x}.", "not {x}, not {x2}.", "I would not say that the {s} {be} {x}.",
+    "there {be} not one {x} scene in it.", "not a single {x} moment.", "nothing in it {be} {x}.", "never once {x}.",
+    "without any {x} scenes at all.", "not half as {x} as they say.", "less {x} than I had thought.", "no {x} moments.",
+    "none of the jokes {be} {x}.", "at no time did I find it {x}.", "whoever calls it {x} {be} wrong.",
+    "you cannot call it {x}.", "it {be} never {x} or {x2}.", "I waited for it to get {x}, and it never did.",
+    "it lacks anything {x}.", "so much for {x}.",
 )  # fmt: skip
 ORDERED = (
     "{x}, not {y}.", "{x} rather than {y}.", "more {x} than {y}.", "the {s} {be} {x}, not {y}.", "not {y} but {x}.",
@@ -101,6 +109,10 @@ ORDERED = (
     "less {y} than {x}.", "the {s} {be} not {y}, it {be} {x}.", "this {w} {be} {x} and by no means {y}.",
     "the {s} that I thought {y} {be} {x}.", "{x} and not at all {y}.", "far from {y}, the {s} {be} {x}.",
     "those who call it {y} are wrong, it {be} {x}.", "what looked {y} {be} in truth {x}.",
+    "it makes other films look {y}.", "after so many {y} films at last {a} {x} one.", "{x} where others {be} {y}.",
+    "it begins {y} and ends {x}.", "the {s} {be} {y} at first and {x} later.", "no longer {y}: this time {x}.",
+    "the last one {be} {y}, this one {be} {x}.", "I came for something {y} and got something {x}.",
+    "people say {y}, I say {x}.", "too {y} for others, {x} for me.", "{y} on paper, {x} on the screen.",
 )  # fmt: skip
 
 
