@@ -168,6 +168,11 @@ class TrainingConfig(Section):
     sentences_per_review: int = Field(
         0, ge=0, description="up to so many single sentences of each review are learnt beside it, with its label"
     )
+    counterfactuals: int = Field(
+        0, ge=0,
+        description="up to so many short English texts in which word order decides are made of the reviews' sentences "
+        "and learnt beside them, as many as there are reviews at most; for the labels positive and negative",
+    )  # fmt: skip
     accumulation_steps: int = Field(1, ge=1, description="batches whose gradients are added before one optimiser step")
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam", "adamw"] = "adam"
     learning_rate: float = Field(2e-3, gt=0.0, le=100.0, description="the peak of the schedule")

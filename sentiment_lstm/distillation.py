@@ -16,14 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from sentiment_lstm.augmentation import as_reviews, pair_texts, summary_of
 from sentiment_lstm.config import Config
-from sentiment_lstm.data.counterfactuals import make_counterfactuals, normalized
+from sentiment_lstm.data.counterfactuals import make_counterfactuals
 from sentiment_lstm.data.distillation import read_more_texts
 from sentiment_lstm.data.prepare import encode_split, fingerprint, review_hashes
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.sentences import add_reviews, draw_sentences
 from sentiment_lstm.errors import DataError, UsageError
-from sentiment_lstm.evaluation.behaviour import SETS, load_pairs, pairs_folder, poles_of
+from sentiment_lstm.evaluation.behaviour import poles_of
 from sentiment_lstm.evaluation.comparison import weights_sha256
 from sentiment_lstm.experiment import Experiment
 from sentiment_lstm.inference.archive import Archive, load_archive
@@ -116,34 +117,20 @@ def _make(experiment: Experiment, parts: Sequence[Review], logits: np.ndarray) -
         config.training.seed,
         pair_texts(),
     )
-    counts = {name: len(own) for name, own in made.items()}
-    if not sum(counts.values()):
+    count = sum(map(len, made.values()))
+    if not count:
         raise DataError(
             f"distillation.counterfactuals: of {len(parts)} short sentences none could be negated or joined, as the "
             "teachers are sure of too few: give more reviews, or leave it out"
         )
-    logger.info("made %s", ", ".join(f"{count:,} of {name}" for name, count in counts.items()))
-    if sum(counts.values()) < config.distillation.counterfactuals:
+    logger.info("%s", summary_of(made))
+    if count < config.distillation.counterfactuals:
         logger.warning(
-            "the sentences are enough for %d counterfactuals, not for %d",
-            sum(counts.values()),
-            config.distillation.counterfactuals,
+            "the sentences are enough for %d counterfactuals, not for %d", count, config.distillation.counterfactuals
         )
-    reviews, targets = [], []
-    for name, own in made.items():
-        for number, (text, probability) in enumerate(own):
-            label = poles["positive" if probability > 0.5 else "negative"]
-            reviews.append(Review(text, label, f"{name}-{number}"))
-            targets.append([probability if place == positive else 1 - probability for place in range(2)])
-    return reviews, np.array(targets, dtype=np.float32)
-
-
-def pair_texts() -> set[str]:
-    """Return the words of the texts of all minimal pairs, so that no student is taught one of them."""
-    folder = pairs_folder()
-    files = [path for path in (folder, folder / "development") if path.is_dir()]
-    pairs = [pair for path in files for own in SETS for pair in load_pairs(path / f"{own}.jsonl")]
-    return {normalized(text) for pair in pairs for text in (pair.positive, pair.negative)}
+    probabilities = np.array([probability for own in made.values() for _, probability in own])
+    targets = np.stack([1 - probabilities, probabilities][:: 1 if positive == 1 else -1], 1).astype(np.float32)
+    return as_reviews(made, poles), targets
 
 
 def _with_made(answers: Answers, made: Sequence[Review], targets: np.ndarray, folder: Path | None) -> Answers:

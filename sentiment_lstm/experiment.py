@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,6 @@ from sentiment_lstm.data.batching import plan_batches
 from sentiment_lstm.data.corpus import encode_texts, load_texts
 from sentiment_lstm.data.prepare import EncodedSplit, encode_split, fingerprint, load_splits, tokenizer_for
 from sentiment_lstm.data.reviews import Review
-from sentiment_lstm.data.sentences import add_reviews, draw_sentences
 from sentiment_lstm.data.splits import label_names
 from sentiment_lstm.data.tokenizer import Tokenizer
 from sentiment_lstm.data.unlabelled import UnlabelledBatches, encode_unlabelled, load_unlabelled
@@ -185,14 +184,6 @@ def prepare_experiment(config: Config) -> Experiment:
         taken_over,
         unlabelled=unlabelled,
     )
-
-
-def with_sentences(experiment: Experiment) -> Experiment:
-    """Return the experiment with ``training.sentences_per_review`` sentences of each review to learn beside it."""
-    config = experiment.config
-    drawn, _ = draw_sentences(experiment.splits["train"], config.training.sentences_per_review, config.training.seed)
-    train = add_reviews(experiment.train, drawn, experiment.tokenizer, experiment.labels, config.tokenizer)
-    return replace(experiment, train=train)
 
 
 def build_classifier(

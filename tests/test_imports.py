@@ -25,13 +25,14 @@ ALLOWED = {
     "evaluation": BELOW_EXPERIMENT - {"evaluation"},
     "transfer": {"errors", "inference", "model"},
     "experiment": BELOW_EXPERIMENT | {"sentiment_lstm", "transfer"},
-    "distillation": BELOW_EXPERIMENT | {"experiment"},
+    "augmentation": BELOW_EXPERIMENT | {"experiment"},
+    "distillation": BELOW_EXPERIMENT | {"experiment", "augmentation"},
     "wiring": BELOW_EXPERIMENT | {"experiment"},
     "resumption": BELOW_EXPERIMENT | {"experiment"},
     "session": BELOW_EXPERIMENT | {"experiment", "resumption", "signals"},
     "cli": BELOW_EXPERIMENT
     | {"sentiment_lstm", "signals", "launch", "experiment", "wiring", "resumption", "session"}
-    | {"distillation"},
+    | {"augmentation", "distillation"},
     "__init__": {"inference"},
     "__main__": {"cli"},
 }

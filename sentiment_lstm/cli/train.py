@@ -228,10 +228,11 @@ def train_in(
     """Prepare and train in a folder that is held; ``command`` is ``train``, ``pretrain`` or ``distill``."""
     from tqdm.contrib.logging import logging_redirect_tqdm
 
+    from sentiment_lstm.augmentation import augment
     from sentiment_lstm.cli.progress import PretrainingReporter, QuietReporter, TerminalReporter, scoring_bar
     from sentiment_lstm.data.check import cheap_findings
     from sentiment_lstm.distillation import distil
-    from sentiment_lstm.experiment import prepare_experiment, prepare_pretraining, with_sentences
+    from sentiment_lstm.experiment import prepare_experiment, prepare_pretraining
     from sentiment_lstm.resumption import check_resumption, load_checkpoint
     from sentiment_lstm.session import claim_folder
     from sentiment_lstm.session import train as train_session
@@ -244,8 +245,8 @@ def train_in(
         experiment = prepare_pretraining(config) if pretrains else prepare_experiment(config)
         if config.distillation.teachers and not pretrains:
             experiment = distil(experiment, folder if resume else None, scoring_bar(quiet))
-        elif config.training.sentences_per_review and not pretrains:
-            experiment = with_sentences(experiment)
+        elif not pretrains:
+            experiment = augment(experiment)
         if checkpoint is not None:
             check_resumption(checkpoint, experiment, folder)
         elif resume:

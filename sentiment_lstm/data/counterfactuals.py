@@ -12,108 +12,23 @@ import random
 import re
 from collections.abc import Callable, Collection, Sequence
 
-from sentiment_lstm.data.parts import MILD, NEGATIVE, NOT, POSITIVE, Made, Part, Parts, article_before, find_parts
+from sentiment_lstm.data import patterns
+from sentiment_lstm.data.parts import (
+    MILD,
+    NEGATIVE,
+    NOT,
+    POSITIVE,
+    VERBS,
+    Made,
+    Part,
+    Parts,
+    article_before,
+    find_parts,
+)
 
 TRIES = 50  # a maker that fails so often in a row has run dry
 COMPOSED_SHARE = 0.3  # of joined parts that are composed of an adjective instead of cut from a review
-
-CONTRAST = (
-    "{a}, but {b}.", "{a}. However, {b}.", "{a}; still, {b}.", "{a}, yet {b}.", "{a}. But {b}.", "{a}; however, {b}.",
-    "{a}. Nevertheless, {b}.", "True, {a}, but {b}.", "{a}, and yet {b}.", "{a}. That said, {b}.", "{a}, but {b}!",
-    "Yes, {a}. All the same, {b}.", "{a}, but what matters more is that {b}.", "{a}. Even so, {b}.",
-)  # fmt: skip
-CONCESSION = (
-    "Although {a}, {b}.", "Even though {a}, {b}.", "Though {a}, {b}.", "While {a}, {b}.", "{b}, although {a}.",
-    "Despite the fact that {a}, {b}.", "{b}, even though {a}.", "{b}, though {a}.", "{b}, despite the fact that {a}.",
-    "In spite of the fact that {a}, {b}.", "{b}, in spite of the fact that {a}.", "It may be true that {a}, but {b}.",
-    "I admit that {a}, but {b}.", "Never mind that {a}: {b}.", "{b}, and I can forget that {a}.",
-)  # fmt: skip
-EXPECTATION = (
-    "I was told that {a}, but {b}.", "I had heard that {a}, but {b}.", "I expected to find that {a}, but {b}.",
-    "My friends told me that {a}. Not so: {b}.", "Some people say that {a}. I say that {b}.",
-    "You might think that {a}; in fact, {b}.",
-    "The critics claim that {a}; in truth, {b}.", "The trailer made me believe that {a}; instead, {b}.",
-    "According to the reviews {a}, but as it turns out {b}.",
-    "Before I saw it I believed that {a}; now I know that {b}.",
-    "{b}, and I had thought that {a}.", "{b}, whatever they say about how {a}.",
-    "Contrary to the rumour that {a}, {b}.",
-)  # fmt: skip
-FEARED = ("I feared that {a}. Instead, {b}.", "I was afraid that {a}, but {b}.", "I worried that {a}; in fact, {b}.")
-HOPED = ("I hoped that {a}. Instead, {b}.", "I was looking forward to a film of which one says that {a}, but {b}.")
-TIME = (
-    "At first {a}, but in the end {b}.", "In the beginning {a}; by the end {b}.",
-    "The first half: {a}; the second half: {b}.",
-    "To begin with, {a}. Later on, {b}.", "For a while {a}, and then {b}.", "{a} at first, but after that {b}.",
-    "The opening made me think that {a}. By the end I knew that {b}.",
-    "Years ago I thought that {a}; today I think that {b}.",
-    "In the end {b}, though at first {a}.",
-)  # fmt: skip
-DENIALS = (
-    "I don't think that {s}.", "I do not believe that {s}.", "I can't say that {s}.", "Nobody could say that {s}.",
-    "It is not true that {s}.", "I would never claim that {s}.", "I doubt that {s}.", "It is simply false that {s}.",
-    "I cannot agree that {s}.", "No one will convince me that {s}.", "It isn't as if {s}.", "Who could think that {s}?",
-)  # fmt: skip
-ASSERTIONS = (
-    "I think that {s}.", "I have to say that {s}.", "It is true that {s}.", "There is no doubt that {s}.",
-    "Nobody can deny that {s}.", "I don't doubt that {s}.", "I can't deny that {s}.",
-    "I would be lying if I did not say that {s}.",
-    "You cannot tell me that it is not true that {s}.", "No one should forget that {s}.",
-    "Not for a moment did I doubt that {s}.",
-)  # fmt: skip
-WISHES = (
-    "I wish I could say that {s}.",
-    "If only I could say that {s}.",
-    "I would love to tell you that {s}.",
-    "I wanted to believe that {s}.",
-)
-RELIEFS = (
-    "I am glad that nobody can say that {s}.",
-    "I could not honestly complain that {s}.",
-    "I was wrong to fear that {s}.",
-)
-
-RECEIVED = ("I can honestly say that {s}.", "All I can tell you is that {s}.", "I have to tell you that {s}.")
-
-THINGS = (
-    "film", "movie", "acting", "plot", "script", "story", "ending", "direction", "dialogue", "whole thing", "result",
-)  # fmt: skip
-WHOLES = ("film", "movie", "picture", "story", "show", "piece of work")
-BOOSTERS = ("", "", "", "really ", "truly ", "so ", "absolutely ")
-# {x} and {x2} are adjectives of one kind, {y} one of the other; {a} is the article of what follows.
-PLAIN = (
-    "the {s} {be} {boost}{x}.", "{a} {boost}{x} {w}.", "{x} {s}.", "{x} {s}, {x2} {s2}.", "what {a} {x} {w}!",
-    "the {s} {be} {x} and {x2}.", "it {be} not only {x} but {x2}.", "this {w} {be} both {x} and {x2}.",
-    "I found it {boost}{x}.", "{x}, {x2} and {x3}.", "the {s} {be} {x} and the {s2} {be} {x2}.", "{boost}{x}!",
-    "nothing if not {x}.", "I thought the {s} {be} {boost}{x}.", "this {be} {a} {boost}{x} {w}.",
-    "{x} {s} and {x2} {s2}.",
-    "the {s} {be} not just {x}, the {s2} {be} {x2} as well.", "I have never seen {a} {w} so {x}.",
-    "the {s} could not be more {x}.", "as {x} as {a} {w} can be.", "every moment of it {be} {x}.", "nothing but {x}.",
-    "every bit as {x} as they say.", "even more {x} than I had thought.", "{x} from the first minute to the last.",
-    "few films are so {x}.", "you will not see a more {x} {w} this year.", "there {be} no end of {x} scenes.",
-)  # fmt: skip
-TURNED = (
-    "the {s}{not_}{x}.", "neither {x} nor {x2}.", "the {s} {be} neither {x} nor {x2}.", "not {a} {x} {w}.",
-    "far from {x}.", "anything but {x}.", "there {be} nothing {x} about the {s}.", "not in the least {x}.",
-    "no one would call it {x}.", "I did not find the {s} {x}.", "hardly {a} {x} {w}.", "never {x}.",
-    "the {s} {be} at no point {x}.", "it fails to be {x} or {x2}.", "it{not_}{x}, and the {s}{not_}{x2}.",
-    "this {w}{not_}{x}.", "not {x}, not {x2}.", "I would not say that the {s} {be} {x}.",
-    "there {be} not one {x} scene in it.", "not a single {x} moment.", "nothing in it {be} {x}.", "never once {x}.",
-    "without any {x} scenes at all.", "not half as {x} as they say.", "less {x} than I had thought.", "no {x} moments.",
-    "none of the jokes {be} {x}.", "at no time did I find it {x}.", "whoever calls it {x} {be} wrong.",
-    "you cannot call it {x}.", "it {be} never {x} or {x2}.", "I waited for it to get {x}, and it never did.",
-    "it lacks anything {x}.", "so much for {x}.",
-)  # fmt: skip
-ORDERED = (
-    "{x}, not {y}.", "{x} rather than {y}.", "more {x} than {y}.", "the {s} {be} {x}, not {y}.", "not {y} but {x}.",
-    "not so much {y} as {x}.", "instead of being {y}, the {s} {be} {x}.", "I found the {s} {x}, not {y}.",
-    "less {y} than {x}.", "the {s} {be} not {y}, it {be} {x}.", "this {w} {be} {x} and by no means {y}.",
-    "the {s} that I thought {y} {be} {x}.", "{x} and not at all {y}.", "far from {y}, the {s} {be} {x}.",
-    "those who call it {y} are wrong, it {be} {x}.", "what looked {y} {be} in truth {x}.",
-    "it makes other films look {y}.", "after so many {y} films at last {a} {x} one.", "{x} where others {be} {y}.",
-    "it begins {y} and ends {x}.", "the {s} {be} {y} at first and {x} later.", "no longer {y}: this time {x}.",
-    "the last one {be} {y}, this one {be} {x}.", "I came for something {y} and got something {x}.",
-    "people say {y}, I say {x}.", "too {y} for others, {x} for me.", "{y} on paper, {x} on the screen.",
-)  # fmt: skip
+PAST = {base: past for past, base in VERBS.items()}
 
 
 def make_counterfactuals(
@@ -170,21 +85,24 @@ def toggle_negation(parts: Parts, draw: random.Random) -> Made:
 
 
 def _composed_toggle(parts: Parts, sign: int, draw: random.Random) -> Made:
-    subject, adjective = f"The {draw.choice(THINGS)} {draw.choice(('is', 'was'))}", draw.choice(parts.adjectives[sign])
+    subject, adjective = (
+        f"The {draw.choice(patterns.THINGS)} {draw.choice(('is', 'was'))}",
+        draw.choice(parts.adjectives[sign]),
+    )
     return [
-        (f"{subject} {draw.choice(BOOSTERS)}{adjective}.", POSITIVE if sign else NEGATIVE),
+        (f"{subject} {draw.choice(patterns.BOOSTERS)}{adjective}.", POSITIVE if sign else NEGATIVE),
         (f"{subject}{draw.choice(NOT)}{adjective}.", NEGATIVE if sign else MILD),
     ]
 
 
 def deny(parts: Parts, draw: random.Random) -> Made:
     """A statement denied ("I don't think that"), and one affirmed, often by two negations ("nobody can deny that")."""
-    return _wrap(parts, (DENIALS, DENIALS), ASSERTIONS, draw)
+    return _wrap(parts, (patterns.DENIALS, patterns.DENIALS), patterns.ASSERTIONS, draw)
 
 
 def wish(parts: Parts, draw: random.Random) -> Made:
     """A statement wished for ("I wish I could say that") or feared in vain, and one simply made."""
-    return _wrap(parts, (RELIEFS, WISHES), RECEIVED, draw)
+    return _wrap(parts, (patterns.RELIEFS, patterns.WISHES), patterns.RECEIVED, draw)
 
 
 def _wrap(
@@ -203,24 +121,24 @@ def _wrap(
 
 def contrast(parts: Parts, draw: random.Random) -> Made:
     """Two statements of opposite signs, of which the second counts: "A, but B" and "B, but A"."""
-    return _join(parts, draw.choice(CONTRAST), draw)
+    return _join(parts, draw.choice(patterns.CONTRAST), draw)
 
 
 def concede(parts: Parts, draw: random.Random) -> Made:
     """Two statements of opposite signs, of which the one that is not conceded counts."""
-    return _join(parts, draw.choice(CONCESSION), draw)
+    return _join(parts, draw.choice(patterns.CONCESSION), draw)
 
 
 def expect(parts: Parts, draw: random.Random) -> Made:
     """Two statements of opposite signs, of which the one that was not merely expected or heard counts."""
     if draw.random() < 0.2:
-        return _join(parts, draw.choice(HOPED), draw, draw.choice(FEARED), hearsay=True)
-    return _join(parts, draw.choice(EXPECTATION), draw, hearsay=True)
+        return _join(parts, draw.choice(patterns.HOPED), draw, draw.choice(patterns.FEARED), hearsay=True)
+    return _join(parts, draw.choice(patterns.EXPECTATION), draw, hearsay=True)
 
 
 def change(parts: Parts, draw: random.Random) -> Made:
     """Two statements of opposite signs, of which the later in time counts."""
-    return _join(parts, draw.choice(TIME), draw)
+    return _join(parts, draw.choice(patterns.TIME), draw)
 
 
 def _join(parts: Parts, pattern: str, draw: random.Random, improving: str | None = None, hearsay: bool = False) -> Made:
@@ -247,7 +165,7 @@ def _opinion(parts: Parts, sign: int, draw: random.Random) -> Part:
 
 
 def _composed(parts: Parts, sign: int, draw: random.Random) -> Part:
-    words = f"the {draw.choice(THINGS)} {draw.choice(('is', 'was'))} {draw.choice(BOOSTERS)}"
+    words = f"the {draw.choice(patterns.THINGS)} {draw.choice(('is', 'was'))} {draw.choice(patterns.BOOSTERS)}"
     return Part(words + draw.choice(parts.adjectives[sign]), POSITIVE if sign else NEGATIVE)
 
 
@@ -255,11 +173,9 @@ def state(parts: Parts, draw: random.Random) -> Made:
     """Short opinions out of polar adjectives: plain, turned round, or with a word of either sign."""
     if min(map(len, parts.adjectives)) < 3:
         return []
-    pattern, plain = draw.choice(
-        [*((own, True) for own in PLAIN), *((own, False) for own in TURNED), *((own, True) for own in ORDERED)]
-    )
-    be, boost, whole = draw.choice(("is", "was")), draw.choice(BOOSTERS), draw.choice(WHOLES)
-    things, negation = draw.sample(THINGS, 2), be + draw.choice(NOT)
+    pattern, plain = _pattern((patterns.PLAIN, patterns.TURNED, patterns.ORDERED), draw)
+    be, boost, whole = draw.choice(("is", "was")), draw.choice(patterns.BOOSTERS), draw.choice(patterns.WHOLES)
+    things, negation = draw.sample(patterns.THINGS, 2), be + draw.choice(NOT)
     made = []
     for sign, target in enumerate((NEGATIVE, POSITIVE) if plain else (MILD, NEGATIVE)):
         x, x2, x3 = draw.sample(parts.adjectives[sign], 3)
@@ -273,6 +189,46 @@ def state(parts: Parts, draw: random.Random) -> Made:
     return made
 
 
+def call(parts: Parts, draw: random.Random) -> Made:
+    """Short opinions out of nouns that one calls a film: plain, turned round, or with a noun of either sign."""
+    tables = (patterns.NOUN_PLAIN, patterns.NOUN_TURNED, patterns.NOUN_ORDERED)
+    return _of_either_sign(parts.nouns, tables, draw, lambda noun, other: {
+        "n": noun, "m": other, "a_n": f"{article_before(noun)} {noun}", "a_m": f"{article_before(other)} {other}",
+    })  # fmt: skip
+
+
+def feel(parts: Parts, draw: random.Random) -> Made:
+    """Short opinions out of verbs of what viewers feel: plain, turned round, or with a verb of either sign."""
+    tables = (patterns.VERB_PLAIN, patterns.VERB_TURNED, patterns.VERB_ORDERED)
+    return _of_either_sign(parts.verbs, tables, draw, lambda verb, other: {
+        "v": verb, "ved": PAST[verb], "u": other, "ued": PAST[other],
+    })  # fmt: skip
+
+
+def _of_either_sign(
+    words: tuple[list[str], list[str]],
+    tables: tuple[Sequence[str], ...],
+    draw: random.Random,
+    fields_of: Callable[[str, str], dict[str, str]],
+) -> Made:
+    """Fill one pattern twice, with a positive word and with a negative one; ``fields_of`` forms them."""
+    if not all(words):
+        return []
+    pattern, plain = _pattern(tables, draw)
+    be, whole, thing = draw.choice(("is", "was")), draw.choice(patterns.WHOLES), draw.choice(patterns.THINGS)
+    made = []
+    for sign, target in enumerate((NEGATIVE, POSITIVE) if plain else (MILD, NEGATIVE)):
+        fields = fields_of(draw.choice(words[sign]), draw.choice(words[1 - sign]))
+        text = pattern.format(s=thing, w=whole, be=be, a=article_before(whole), **fields)
+        made.append((capitalized(text), target))
+    return made
+
+
+def _pattern(tables: tuple[Sequence[str], ...], draw: random.Random) -> tuple[str, bool]:
+    """Draw one of the patterns, and whether it leaves a word's sign as it is; the second table's turn it."""
+    return draw.choice([(own, place != 1) for place, table in enumerate(tables) for own in table])
+
+
 MAKERS: dict[str, Callable[[Parts, random.Random], Made]] = {
     "negation": toggle_negation,
     "denial": deny,
@@ -282,4 +238,6 @@ MAKERS: dict[str, Callable[[Parts, random.Random], Made]] = {
     "change": change,
     "wish": wish,
     "opinion": state,
+    "noun": call,
+    "verb": feel,
 }

@@ -8,14 +8,16 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CONFIDENT = 0.9  # how sure teachers must be of a part
 POSITIVE, NEGATIVE, MILD = 0.95, 0.05, 0.8  # targets that rules give; "not bad" is mild praise
 MOST_PART_WORDS = 14  # of a part that is joined to another
 MIN_OCCURRENCES = 10  # of a polar adjective
+FEWEST = 3  # of a polar noun or verb
 POLAR = 0.75  # mean answer over an adjective's sentences; of a sentence alone teachers are seldom sure
+POLAR_VERB = 0.6  # the same of a verb of FEELINGS, of which only the sign is in question
 
 Made = list[tuple[str, float]]  # texts, each with its probability of being positive
 
@@ -58,12 +60,25 @@ ATTRIBUTIVE = re.compile(
     r"(?:film|movie|picture|story|show|plot|script|performance|acting|job|cast)\b"
 )
 
+CALLED = re.compile(
+    rf"(?:\b(?:{COPULA})|'s) (?:(?:such|just|simply|truly|really) )?an? (?:(?:real|total|complete|absolute|true) )?"
+    r"(?P<noun>[a-z]{3,})(?=[.!,]|$)"
+)
+GRADED = re.compile(rf"\b(?:{ADVERB}|more|most|too|as) (?P<word>[a-z]{{3,}})\b")
+
 # What a reader of a film does, with the base form that "did not" takes.
 VERBS = {
     "loved": "love", "liked": "like", "enjoyed": "enjoy", "adored": "adore", "admired": "admire", "laughed": "laugh",
     "cared": "care", "appreciated": "appreciate", "recommended": "recommend", "hated": "hate", "disliked": "dislike",
     "regretted": "regret", "despised": "despise", "wasted": "waste", "cringed": "cringe", "yawned": "yawn",
 }  # fmt: skip
+# Those of them that say what one thinks of a thing: "I loved it". Which is good and which bad, the sentences say.
+FEELINGS = (
+    "loved", "liked", "enjoyed", "adored", "admired", "appreciated", "hated", "disliked", "regretted", "despised",
+)  # fmt: skip
+FELT = re.compile(
+    rf"\bI (?:(?:{ADVERB}|also|actually|thoroughly) )*(?P<verb>{'|'.join(FEELINGS)}) (?:it|this|the|every|all|each)\b"
+)
 BASES = tuple(dict.fromkeys(VERBS.values()))
 ACTION = re.compile(
     rf"(?P<subject>I|We|You|They)(?P<modal> would| will| can| do)?(?: (?:{ADVERB}|highly|definitely|thoroughly|strongly"
@@ -95,19 +110,23 @@ class Parts:
     opinions : those of them that rest on a polar adjective
     toggles : groups of texts that a negation turns round, with the positive half of each group's source first
     adjectives : polar adjectives, each at least ``MIN_OCCURRENCES`` times in the sentences
+    nouns : polar nouns that one calls a film ("masterpiece"), each at least ``FEWEST`` times
+    verbs : polar ones among ``FEELINGS``, in their base form, each at least ``FEWEST`` times
     """
 
     clauses: tuple[list[Part], list[Part]]
     opinions: tuple[list[Part], list[Part]]
     toggles: tuple[list[Made], list[Made]]
     adjectives: tuple[list[str], list[str]]
+    nouns: tuple[list[str], list[str]]
+    verbs: tuple[list[str], list[str]]
 
 
 def find_parts(sentences: Sequence[str], positive: Sequence[float], draw: random.Random) -> Parts:
     """Choose from answered sentences what can be put together or turned round."""
     adjectives = polar_adjectives(sentences, positive)
     signs = {word: sign for sign, own in enumerate(adjectives) for word in own}
-    parts = Parts(([], []), ([], []), ([], []), adjectives)
+    parts = Parts(([], []), ([], []), ([], []), adjectives, *polar_nouns_and_verbs(sentences, positive))
     for sentence, answer in zip(sentences, positive, strict=True):
         without = without_negation(sentence, signs)
         if without is not None:
@@ -150,10 +169,38 @@ def polar_adjectives(sentences: Sequence[str], positive: Sequence[float]) -> tup
             graded[match["adjective"]] += match["adverb"] is not None
         for match in ATTRIBUTIVE.finditer(sentence):
             answers[match["adjective"]].append(answer)
-    means = {word: sum(own) / len(own) for word, own in answers.items() if len(own) >= MIN_OCCURRENCES and graded[word]}
+    return _by_sign({word: own for word, own in answers.items() if graded[word]}, MIN_OCCURRENCES)
+
+
+def polar_nouns_and_verbs(
+    sentences: Sequence[str], positive: Sequence[float]
+) -> tuple[tuple[list[str], list[str]], tuple[list[str], list[str]]]:
+    """Return the negative and the positive nouns, and verbs, by the mean answer to the sentences they stand in.
+
+    A word counts as a noun if it ends a statement after "is a" or "was a" ("it is a masterpiece"), and an adverb of
+    degree never stands before it. Verbs are those of ``FEELINGS`` after "I".
+    """
+    nouns: dict[str, list[float]] = defaultdict(list)
+    verbs: dict[str, list[float]] = defaultdict(list)
+    graded: set[str] = set()
+    for sentence, answer in zip(sentences, positive, strict=True):
+        if NEGATION.search(sentence) or COMPOUND.search(sentence):
+            continue
+        graded.update(match["word"] for match in GRADED.finditer(sentence))
+        for match in CALLED.finditer(sentence):
+            nouns[match["noun"]].append(answer)
+        for match in FELT.finditer(sentence):
+            verbs[VERBS[match["verb"]]].append(answer)
+    for word in graded:
+        nouns.pop(word, None)
+    return _by_sign(nouns, FEWEST), _by_sign(verbs, FEWEST, POLAR_VERB)
+
+
+def _by_sign(answers: Mapping[str, Sequence[float]], fewest: int, polar: float = POLAR) -> tuple[list[str], list[str]]:
+    means = {word: sum(own) / len(own) for word, own in answers.items() if len(own) >= fewest}
     return (
-        sorted(word for word, mean in means.items() if mean < 1 - POLAR),
-        sorted(word for word, mean in means.items() if mean > POLAR),
+        sorted(word for word, mean in means.items() if mean < 1 - polar),
+        sorted(word for word, mean in means.items() if mean > polar),
     )
 
 

@@ -102,7 +102,7 @@ def test_resumed_without_teachers_equals_uninterrupted(
         shutil.move("gone", "teacher")
         assert_equal_runs(tmp_path / "whole", run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sentiment_lstm.data.counterfactuals.CONTRAST", ("{a} but {b}.",))
+        patch.setattr("sentiment_lstm.data.patterns.CONTRAST", ("{a} but {b}.",))
         assert "counterfactuals" in cli("distill", "--resume", "whole", "--quiet").error(2)
     shutil.rmtree("whole/checkpoints")
     shutil.rmtree("teacher")

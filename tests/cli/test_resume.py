@@ -80,7 +80,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     {"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.1, "precision": "fp32"},
     {"optimizer": "rmsprop", "schedule": "reduce_on_plateau", "learning_rate": 1e-5},
     {"optimizer": "momentum", "schedule": "constant", "class_weights": "balanced", "gradient_clip": 0.01,
-     "sentences_per_review": 1},
+     "sentences_per_review": 1, "counterfactuals": 12},
     {"optimizer": "sgd", "patience": 2, "label_smoothing": 0.1, "crop_tokens": 12, "weight_averaging": 0.9},
 ], ids=lambda training: training["optimizer"])  # fmt: skip
 def test_interrupted_and_resumed_equals_uninterrupted(

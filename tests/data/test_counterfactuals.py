@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from sentiment_lstm.augmentation import pair_texts
 from sentiment_lstm.data.counterfactuals import MAKERS, make_counterfactuals, normalized
 from sentiment_lstm.data.distillation import cut_short_sentences
 from sentiment_lstm.data.parts import (
@@ -20,7 +21,6 @@ from sentiment_lstm.data.parts import (
     without_negation,
 )
 from sentiment_lstm.data.reviews import Review
-from sentiment_lstm.distillation import pair_texts
 
 SIGNS = {"good": 1, "great": 1, "excellent": 1, "bad": 0, "awful": 0, "ugly": 0}
 NOUNS = ("film", "acting", "plot", "cast", "ending", "music", "script", "idea", "scenery", "tone", "mood", "first hour")
@@ -32,6 +32,9 @@ def answered() -> tuple[list[str], list[float]]:
     triples = [(p, noun, word) for p, noun, word in product(patterns, NOUNS, SIGNS)]
     sentences = [pattern.format(noun=noun, word=word) for pattern, noun, word in triples]
     answers = [0.97 if SIGNS[word] else 0.03 for _, _, word in triples]
+    said = [("It was a gem.", 1), ("It is just a mess!", 0), ("I really loved it.", 1), ("I hated the film.", 0)]
+    sentences += [text.replace("film", noun) for text, _ in said for noun in NOUNS[:3]]
+    answers += [0.9 if sign else 0.1 for _, sign in said for _ in NOUNS[:3]]
     sentences += ["The film is not bad.", "The cast is good but old.", "It was shown on Monday."]
     return sentences, [*answers, 0.02, 0.99, 0.5]
 
@@ -129,13 +132,13 @@ def test_the_statement_that_counts_gives_the_target() -> None:
 
 
 def test_what_is_made_follows_from_the_seed_and_has_no_text_twice() -> None:
-    made = make_counterfactuals(*answered(), 2000, seed=5)
+    made = make_counterfactuals(*answered(), 1200, seed=5)
     texts = [normalized(text) for own in made.values() for text, _ in own]
-    assert len(set(texts)) == len(texts) == 2000
+    assert len(set(texts)) == len(texts) == 1200
     assert max(map(len, made.values())) - min(map(len, made.values())) <= 4, "chosen evenly"
-    assert made == make_counterfactuals(*answered(), 2000, seed=5)
-    assert made != make_counterfactuals(*answered(), 2000, seed=6)
-    left_out = make_counterfactuals(*answered(), 2000, seed=5, excluded={texts[0], texts[-1]})
+    assert made == make_counterfactuals(*answered(), 1200, seed=5)
+    assert made != make_counterfactuals(*answered(), 1200, seed=6)
+    left_out = make_counterfactuals(*answered(), 1200, seed=5, excluded={texts[0], texts[-1]})
     assert not {normalized(text) for own in left_out.values() for text, _ in own} & {texts[0], texts[-1]}
     assert not any(make_counterfactuals(["It was shown."], [0.5], 10, seed=0).values()), "nothing to make them of"
 

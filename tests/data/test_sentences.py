@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from conftest import write_csv
 
+from sentiment_lstm.augmentation import augment
 from sentiment_lstm.data.reviews import Review
 from sentiment_lstm.data.sentences import draw_sentences, split_sentences
-from sentiment_lstm.experiment import prepare_experiment, with_sentences
+from sentiment_lstm.experiment import prepare_experiment
 from sentiment_lstm.recipes import validate_config
 
 
@@ -49,7 +50,7 @@ def test_a_run_learns_them_beside_its_reviews_and_counts_its_reviews_as_before(t
     write_csv(tmp_path / "mine.csv", rows)
     values = {"data": {"source": str(tmp_path / "mine.csv")}, "training": {"sentences_per_review": 2}}
     plain = prepare_experiment(validate_config(values, where="here"))
-    more = with_sentences(plain)
+    more = augment(plain)
     count = len(plain.train)
     assert len(more.train) == 3 * count
     assert more.train.truncated_share == plain.train.truncated_share
