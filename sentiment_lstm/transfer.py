@@ -64,7 +64,8 @@ def load_start(runs: Sequence[str], *, as_read: bool = True) -> Pretrained | Non
 def take_over(model: SentimentClassifier, start: Pretrained) -> list[str]:
     """Start a classifier's embedding and recurrent layers from other runs'; return those layers, the top one first.
 
-    Where the classifier reads forward alone, nothing is taken of layers of the runs that read backward.
+    Where the classifier reads forward alone, nothing is taken of layers of the runs that read backward; where it has a
+    convolution, only the words are, as its recurrent layers read phrases.
 
     Raises
     ------
@@ -73,10 +74,9 @@ def take_over(model: SentimentClassifier, start: Pretrained) -> list[str]:
     """
     both = any(name.startswith("recurrent.forwards.") for name in start.weights)
     unread = ("recurrent.backwards.",) if both and not model.config.bidirectional else ()
+    read = ("embedding.", "recurrent.") if model.conv is None else ("embedding.",)
     found = {
-        name: tensor
-        for name, tensor in start.weights.items()
-        if name.startswith(("embedding.", "recurrent.")) and not name.startswith(unread)
+        name: tensor for name, tensor in start.weights.items() if name.startswith(read) and not name.startswith(unread)
     }
     if model.token_frequency is not None and model.conv is None:
         mean, std = embedding_moments(found["embedding.weight"], model.token_frequency)

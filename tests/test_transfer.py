@@ -49,3 +49,17 @@ def test_a_classifier_begins_with_the_function_of_the_run_it_starts_from(
         mean, std = embedding_moments(model.embed(torch.arange(size)[None])[0], model.token_frequency)
         torch.testing.assert_close(mean, torch.zeros(6), atol=1e-5, rtol=0)
         torch.testing.assert_close(std, torch.ones(6))
+
+
+def test_a_convolution_starts_from_the_words_alone(tmp_path: Path) -> None:
+    own = build_config(False)
+    tokenizer = build_tokenizer(["a good film, not a bad one at all"], own.tokenizer)
+    start = SentimentClassifier(own.model, len(tokenizer), 2)
+    archive.save_description(tmp_path, own, tokenizer, ["negative", "positive"], {})
+    archive.save_weights(start.state_dict(), tmp_path)
+    pretrained = load_start([str(tmp_path)])
+    assert pretrained is not None
+    config = own.model.model_copy(update={"kind": "cnn_lstm", "conv_channels": 6, "hidden_dim": 3})
+    model = SentimentClassifier(config, len(tokenizer), 2)
+    assert take_over(model, pretrained) == ["embedding"]
+    torch.testing.assert_close(model.embedding.weight, start.embedding.weight)
