@@ -23,6 +23,7 @@ ALLOWED = {
     "training": {"errors", "files", "config", "launch", "data", "model"},
     "inference": {"errors", "files", "config", "recipes", "data", "model", "training"},
     "evaluation": BELOW_EXPERIMENT - {"evaluation"},
+    "lessons": {"errors", "files", "model"},
     "transfer": {"errors", "inference", "model"},
     "experiment": BELOW_EXPERIMENT | {"sentiment_lstm", "transfer"},
     "augmentation": BELOW_EXPERIMENT | {"experiment"},
@@ -32,7 +33,7 @@ ALLOWED = {
     "session": BELOW_EXPERIMENT | {"experiment", "resumption", "signals"},
     "cli": BELOW_EXPERIMENT
     | {"sentiment_lstm", "signals", "launch", "experiment", "wiring", "resumption", "session"}
-    | {"augmentation", "distillation"},
+    | {"augmentation", "distillation", "lessons"},
     "__init__": {"inference"},
     "__main__": {"cli"},
 }

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sentiment_lstm import __version__, signals
-from sentiment_lstm.cli import compare, config, data, distill, evaluate, predict, pretrain, train
+from sentiment_lstm.cli import compare, config, data, distill, evaluate, learn, predict, pretrain, train
 from sentiment_lstm.errors import SentimentLSTMError, UsageError
 from sentiment_lstm.launch import this_launch
 
@@ -37,6 +37,7 @@ app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
+app.add_typer(learn.app, name="learn")
 
 _debug = False
 
