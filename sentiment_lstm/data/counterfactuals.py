@@ -190,7 +190,7 @@ def state(parts: Parts, draw: random.Random) -> Made:
 
 
 def call(parts: Parts, draw: random.Random) -> Made:
-    """Short opinions out of nouns that one calls a film: plain, turned round, or with a noun of either sign."""
+    """Short opinions by a noun that one calls a film ("a gem")."""
     tables = (patterns.NOUN_PLAIN, patterns.NOUN_TURNED, patterns.NOUN_ORDERED)
     return _of_either_sign(parts.nouns, tables, draw, lambda noun, other: {
         "n": noun, "m": other, "a_n": f"{article_before(noun)} {noun}", "a_m": f"{article_before(other)} {other}",
@@ -198,16 +198,49 @@ def call(parts: Parts, draw: random.Random) -> Made:
 
 
 def feel(parts: Parts, draw: random.Random) -> Made:
-    """Short opinions out of verbs of what viewers feel: plain, turned round, or with a verb of either sign."""
+    """Short opinions by a verb of what viewers feel ("I loved it")."""
     tables = (patterns.VERB_PLAIN, patterns.VERB_TURNED, patterns.VERB_ORDERED)
     return _of_either_sign(parts.verbs, tables, draw, lambda verb, other: {
         "v": verb, "ved": PAST[verb], "u": other, "ued": PAST[other],
     })  # fmt: skip
 
 
+def hold(parts: Parts, draw: random.Random) -> Made:
+    """Short opinions by what a film is full of or lacks ("full of charm")."""
+    tables = (patterns.QUALITY_PLAIN, patterns.QUALITY_TURNED, patterns.QUALITY_ORDERED)
+    return _of_either_sign(parts.qualities, tables, draw, lambda own, other: {"q": own, "r": other})
+
+
+def leave(parts: Parts, draw: random.Random) -> Made:
+    """Short opinions by how a film leaves its viewers ("I was bored")."""
+    tables = (patterns.VIEWER_PLAIN, patterns.VIEWER_TURNED, patterns.VIEWER_ORDERED)
+    return _of_either_sign(parts.moods, tables, draw, lambda own, other: {"x": own, "y": other})
+
+
+def compare(parts: Parts, draw: random.Random) -> Made:
+    """Short opinions by a comparative or a superlative ("much better than the first part")."""
+    if not all(parts.adjectives):
+        return []  # where no English adjective is known, the reviews are hardly in English
+    table, *tables = draw.choice((
+        (patterns.COMPARATIVES, patterns.COMPARATIVE_PLAIN, patterns.COMPARATIVE_TURNED, patterns.COMPARATIVE_ORDERED),
+        (patterns.SUPERLATIVES, patterns.SUPERLATIVE_PLAIN, patterns.SUPERLATIVE_TURNED, patterns.SUPERLATIVE_ORDERED),
+    ))  # fmt: skip
+    words = ([bad for bad, _ in table], [good for _, good in table])
+    return _of_either_sign(words, tables, draw, lambda own, other: {"c": own, "u": other})
+
+
+def say(parts: Parts, draw: random.Random) -> Made:
+    """What viewers do and say ("skip it"), alone or against its opposite."""
+    if not all(parts.adjectives):
+        return []  # as in compare
+    bad, good = draw.choice(patterns.SAYINGS)
+    tables = (patterns.SAYING_PLAIN, (), patterns.SAYING_ORDERED)
+    return _of_either_sign(([bad], [good]), tables, draw, lambda own, other: {"i": own, "j": other})
+
+
 def _of_either_sign(
     words: tuple[list[str], list[str]],
-    tables: tuple[Sequence[str], ...],
+    tables: Sequence[Sequence[str]],
     draw: random.Random,
     fields_of: Callable[[str, str], dict[str, str]],
 ) -> Made:
@@ -224,7 +257,7 @@ def _of_either_sign(
     return made
 
 
-def _pattern(tables: tuple[Sequence[str], ...], draw: random.Random) -> tuple[str, bool]:
+def _pattern(tables: Sequence[Sequence[str]], draw: random.Random) -> tuple[str, bool]:
     """Draw one of the patterns, and whether it leaves a word's sign as it is; the second table's turn it."""
     return draw.choice([(own, place != 1) for place, table in enumerate(tables) for own in table])
 
@@ -240,4 +273,8 @@ MAKERS: dict[str, Callable[[Parts, random.Random], Made]] = {
     "opinion": state,
     "noun": call,
     "verb": feel,
+    "quality": hold,
+    "mood": leave,
+    "comparison": compare,
+    "saying": say,
 }

@@ -17,7 +17,7 @@ MOST_PART_WORDS = 14  # of a part that is joined to another
 MIN_OCCURRENCES = 10  # of a polar adjective
 FEWEST = 3  # of a polar noun or verb
 POLAR = 0.75  # mean answer over an adjective's sentences; of a sentence alone teachers are seldom sure
-POLAR_VERB = 0.6  # the same of a verb of FEELINGS, of which only the sign is in question
+POLAR_KNOWN = 0.6  # the same of a word of FEELINGS, QUALITIES or MOODS, of which only the sign is in question
 
 Made = list[tuple[str, float]]  # texts, each with its probability of being positive
 
@@ -79,6 +79,22 @@ FEELINGS = (
 FELT = re.compile(
     rf"\bI (?:(?:{ADVERB}|also|actually|thoroughly) )*(?P<verb>{'|'.join(FEELINGS)}) (?:it|this|the|every|all|each)\b"
 )
+# Things that a film is full of or lacks, and how its viewers are: of either sign, which again the sentences say.
+QUALITIES = (
+    "charm", "wit", "humour", "humor", "heart", "suspense", "beauty", "emotion", "depth", "talent",
+    "imagination", "style", "energy", "life", "laughs", "thrills", "surprises", "tension", "skill", "passion",
+    "warmth", "joy", "fun", "magic", "originality", "intelligence", "atmosphere", "excitement", "brilliance",
+    "grace", "boredom", "nonsense", "trash", "noise", "mistakes", "errors", "stereotypes", "garbage", "junk",
+    "padding", "stupidity", "yawns", "disappointment", "cliches", "clichés", "crap", "rubbish", "drivel",
+    "blunders", "gibberish", "embarrassment", "ineptitude",
+)  # fmt: skip
+MOODS = (
+    "bored", "disappointed", "annoyed", "confused", "irritated", "disgusted", "insulted", "embarrassed", "appalled",
+    "amazed", "impressed", "moved", "thrilled", "delighted", "charmed", "hooked", "captivated", "touched", "pleased",
+    "fascinated", "enchanted", "astonished", "blown away", "spellbound",
+)  # fmt: skip
+OF_FILM = re.compile(rf"\b(?P<word>{'|'.join(QUALITIES)})\b", re.I)
+OF_VIEWER = re.compile(rf"\b(?P<word>{'|'.join(MOODS)})\b", re.I)
 BASES = tuple(dict.fromkeys(VERBS.values()))
 ACTION = re.compile(
     rf"(?P<subject>I|We|You|They)(?P<modal> would| will| can| do)?(?: (?:{ADVERB}|highly|definitely|thoroughly|strongly"
@@ -112,6 +128,7 @@ class Parts:
     adjectives : polar adjectives, each at least ``MIN_OCCURRENCES`` times in the sentences
     nouns : polar nouns that one calls a film ("masterpiece"), each at least ``FEWEST`` times
     verbs : polar ones among ``FEELINGS``, in their base form, each at least ``FEWEST`` times
+    qualities, moods : likewise, among ``QUALITIES`` and ``MOODS``
     """
 
     clauses: tuple[list[Part], list[Part]]
@@ -120,13 +137,15 @@ class Parts:
     adjectives: tuple[list[str], list[str]]
     nouns: tuple[list[str], list[str]]
     verbs: tuple[list[str], list[str]]
+    qualities: tuple[list[str], list[str]]
+    moods: tuple[list[str], list[str]]
 
 
 def find_parts(sentences: Sequence[str], positive: Sequence[float], draw: random.Random) -> Parts:
     """Choose from answered sentences what can be put together or turned round."""
     adjectives = polar_adjectives(sentences, positive)
     signs = {word: sign for sign, own in enumerate(adjectives) for word in own}
-    parts = Parts(([], []), ([], []), ([], []), adjectives, *polar_nouns_and_verbs(sentences, positive))
+    parts = Parts(([], []), ([], []), ([], []), adjectives, *polar_words(sentences, positive))
     for sentence, answer in zip(sentences, positive, strict=True):
         without = without_negation(sentence, signs)
         if without is not None:
@@ -172,16 +191,16 @@ def polar_adjectives(sentences: Sequence[str], positive: Sequence[float]) -> tup
     return _by_sign({word: own for word, own in answers.items() if graded[word]}, MIN_OCCURRENCES)
 
 
-def polar_nouns_and_verbs(
-    sentences: Sequence[str], positive: Sequence[float]
-) -> tuple[tuple[list[str], list[str]], tuple[list[str], list[str]]]:
-    """Return the negative and the positive nouns, and verbs, by the mean answer to the sentences they stand in.
+def polar_words(sentences: Sequence[str], positive: Sequence[float]) -> list[tuple[list[str], list[str]]]:
+    """Return the negative and the positive nouns, verbs, qualities and moods, by the mean answer to their sentences.
 
     A word counts as a noun if it ends a statement after "is a" or "was a" ("it is a masterpiece"), and an adverb of
     degree never stands before it. Verbs are those of ``FEELINGS`` after "I".
     """
     nouns: dict[str, list[float]] = defaultdict(list)
     verbs: dict[str, list[float]] = defaultdict(list)
+    qualities: dict[str, list[float]] = defaultdict(list)
+    moods: dict[str, list[float]] = defaultdict(list)
     graded: set[str] = set()
     for sentence, answer in zip(sentences, positive, strict=True):
         if NEGATION.search(sentence) or COMPOUND.search(sentence):
@@ -191,9 +210,12 @@ def polar_nouns_and_verbs(
             nouns[match["noun"]].append(answer)
         for match in FELT.finditer(sentence):
             verbs[VERBS[match["verb"]]].append(answer)
+        for pattern, found in ((OF_FILM, qualities), (OF_VIEWER, moods)):
+            for match in pattern.finditer(sentence):
+                found[match["word"].lower()].append(answer)
     for word in graded:
         nouns.pop(word, None)
-    return _by_sign(nouns, FEWEST), _by_sign(verbs, FEWEST, POLAR_VERB)
+    return [_by_sign(nouns, FEWEST), *(_by_sign(own, FEWEST, POLAR_KNOWN) for own in (verbs, qualities, moods))]
 
 
 def _by_sign(answers: Mapping[str, Sequence[float]], fewest: int, polar: float = POLAR) -> tuple[list[str], list[str]]:

@@ -33,6 +33,8 @@ def answered() -> tuple[list[str], list[float]]:
     sentences = [pattern.format(noun=noun, word=word) for pattern, noun, word in triples]
     answers = [0.97 if SIGNS[word] else 0.03 for _, _, word in triples]
     said = [("It was a gem.", 1), ("It is just a mess!", 0), ("I really loved it.", 1), ("I hated the film.", 0)]
+    said += [(f"The film has {word}.", 1) for word in ("charm", "wit", "heart")] + [("The film is moved on.", 1)]
+    said += [(f"The film has {word}.", 0) for word in ("boredom", "trash", "noise")] + [("We were bored by it.", 0)]
     sentences += [text.replace("film", noun) for text, _ in said for noun in NOUNS[:3]]
     answers += [0.9 if sign else 0.1 for _, sign in said for _ in NOUNS[:3]]
     sentences += ["The film is not bad.", "The cast is good but old.", "It was shown on Monday."]
@@ -97,7 +99,7 @@ def test_every_maker_makes_as_many_of_either_label(name: str) -> None:
     found = [MAKERS[name](parts, draw) for _ in range(200)]
     for made in filter(None, found):
         assert 2 * sum(target > 0.5 for _, target in made) == len(made)
-    assert len({text for made in found for text, _ in made}) > 100
+    assert len({text for made in found for text, _ in made}) > 80
     for made in found:
         for text, target in made:
             assert text[0].isupper(), text
