@@ -53,7 +53,7 @@ def measure(config: Config, vocabulary_size: int, steps: int, rounds: int) -> di
     model = LanguageModel(config.model, vocabulary_size).to(runtime.device)
     trainer = Pretrainer(model, config, runtime, texts, texts)
     trainer.model.train()
-    groups = iter(trainer._plan(1))
+    groups = iter(trainer.plan(1))
     progress = trainer.progress
     progress.total_steps = WARM_UP_STEPS + steps * rounds
     for _ in range(WARM_UP_STEPS):

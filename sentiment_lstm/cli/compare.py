@@ -32,12 +32,11 @@ def compare(
     Accuracy with its 95% bootstrap interval, McNemar's test against the first run, parameters, seconds of training,
     tokens a second, and the settings that differ. All must have been evaluated on the same reviews.
     """
-    if output is not None and output.suffix not in PICTURES:
-        raise UsageError(f"--output {output}: a picture's name ends in {' or '.join(PICTURES)}")
+    check_picture(output)
     from sentiment_lstm.evaluation import report
     from sentiment_lstm.evaluation.comparison import compare, load_run, setting_differences
 
-    folders = _each(runs)
+    folders = each_run(runs)
     if len(folders) + len(baseline or []) < 2:
         raise UsageError(f"{folders[0]} alone compares with nothing: name another run, or a --baseline")
     contestants = [load_run(folder) for folder in folders]
@@ -56,8 +55,26 @@ def compare(
     typer.echo(write(rows, differences))
 
 
-def _each(runs: list[Path]) -> list[Path]:
-    """The runs themselves, where a folder of seeds is named."""
+def check_picture(output: Path | None) -> None:
+    """Refuse a picture of an unknown format.
+
+    Raises
+    ------
+    UsageError
+        Where the name does not say a known one.
+    """
+    if output is not None and output.suffix not in PICTURES:
+        raise UsageError(f"--output {output}: a picture's name ends in {' or '.join(PICTURES)}")
+
+
+def each_run(runs: list[Path]) -> list[Path]:
+    """Return the runs that are named; where a folder of seeds is, those in it.
+
+    Raises
+    ------
+    UsageError
+        Where one is named twice, or a seed is not done.
+    """
     from sentiment_lstm.cli.seeds import holds_seeds, seed_runs
 
     named = [find_classifier(run) for run in runs]

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sentiment_lstm import __version__, signals
-from sentiment_lstm.cli import compare, config, data, distill, evaluate, learn, predict, pretrain, train
+from sentiment_lstm.cli import compare, config, data, distill, evaluate, learn, plot, predict, pretrain, train
 from sentiment_lstm.errors import SentimentLSTMError, UsageError
 from sentiment_lstm.launch import this_launch
 
@@ -34,6 +34,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("distill")(distill.distill)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("plot")(plot.plot)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")

@@ -14,6 +14,7 @@ from sentiment_lstm.cli.runs import RUNS_FOLDER, program_name
 from sentiment_lstm.config import Config
 from sentiment_lstm.errors import UsageError
 from sentiment_lstm.files import is_free, locked
+from sentiment_lstm.launch import this_launch
 from sentiment_lstm.recipes import load_config
 
 logger = logging.getLogger(__name__)
@@ -141,6 +142,23 @@ def refuse_named(run: Path | None) -> None:
         raise UsageError(
             f"{run}: a run is named to go on with it, which takes --resume; a new one's folder is --output"
         )
+
+
+def check_processes(config: Config) -> None:
+    """Refuse what several processes cannot do together.
+
+    Raises
+    ------
+    UsageError
+        Where batches would be cut to the memory of one process: the others would wait for it in vain.
+    """
+    if config.training.auto_batch and this_launch().count > 1:
+        raise UsageError(
+            "training.auto_batch is for one process: under torchrun leave out --auto-batch (or add "
+            "--set training.auto_batch=false) and lower training.batch_tokens"
+        )
+    if config.distillation.teachers and this_launch().count > 1:
+        raise UsageError("a student of teachers is trained by one process: start it without torchrun")
 
 
 def check_folder(folder: Path) -> None:

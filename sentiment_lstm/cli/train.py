@@ -27,6 +27,7 @@ from sentiment_lstm.cli.options import (
 )
 from sentiment_lstm.cli.runs import new_folder
 from sentiment_lstm.cli.starting import (
+    check_processes,
     data_settings,
     given,
     held,
@@ -69,6 +70,9 @@ OverfitBatch = Annotated[
     int | None, typer.Option(min=2, metavar="N", help="Learn N reviews by heart, to prove the wiring; keeps nothing.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Stop before the first step, write nothing.")]
+ExplainStep = Annotated[
+    bool, typer.Option("--explain-step", help="First tell one step of training with its real numbers, in six parts.")
+]
 
 
 def train(
@@ -94,6 +98,7 @@ def train(
     auto_batch: AutoBatch = False,
     overfit_batch: OverfitBatch = None,
     dry_run: DryRun = False,
+    explain_step: ExplainStep = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a classifier in a run folder.
@@ -111,6 +116,11 @@ def train(
         }
     )
     quieten(quiet)
+    if explain_step and (resume or quiet or dry_run or overfit_batch is not None or seeds is not None):
+        raise UsageError("--explain-step tells of the first step of one new run: leave out --resume, --quiet, "
+                         "--dry-run, --overfit-batch and --seeds")  # fmt: skip
+    if explain_step and this_launch().count > 1:
+        raise UsageError("--explain-step is for one process: start it without torchrun")
     if resume:
         if output is not None or force or dry_run or overfit_batch is not None:
             raise UsageError("--resume goes on in the run's own folder: leave out --output, --force, --dry-run and "
@@ -128,17 +138,12 @@ def train(
         show(resolved, quiet=quiet)
     else:
         folder = output or new_folder(find_recipe(config or RECIPE).stem)
-        _begin(resolved, folder, seeds, baseline or [], force, quiet)
+        if seeds is not None:
+            from sentiment_lstm.cli.seeds import train_seeds
 
-
-def _begin(config: Config, folder: Path, seeds: int | None, baselines: Sequence[str], force: bool, quiet: bool) -> None:
-    """Train a new run, or several with different seeds."""
-    if seeds is not None:
-        from sentiment_lstm.cli.seeds import train_seeds
-
-        train_seeds(config, folder, seeds, force=force, baselines=baselines, quiet=quiet)
-    else:
-        run_training(config, folder, force=force, quiet=quiet, baselines=baselines)
+            train_seeds(resolved, folder, seeds, force=force, baselines=baseline or [], quiet=quiet)
+        else:
+            run_training(resolved, folder, force=force, quiet=quiet, baselines=baseline or [], explains=explain_step)
 
 
 def _go_on(
@@ -188,6 +193,7 @@ def run_training(
     baselines: Sequence[str] = (),
     part_of: Path | None = None,
     command: str = "train",
+    explains: bool = False,
 ) -> None:
     """Prepare, show the table, train, and say what to do next. Under torchrun the first process alone speaks.
 
@@ -196,6 +202,7 @@ def run_training(
     baselines : names to compare with on the validation reviews
     part_of : folder of several runs that this one is among, and that says by itself what comes next
     command : ``train`` or ``distill``, to name in what to type next
+    explains : whether one step is told before training begins
     """
     if not this_launch().is_main:
         train_in(folder, config, force=force, resume=resume, quiet=True)
@@ -203,7 +210,7 @@ def run_training(
     with held(folder, resume=resume, force=force):
         stored = _stored_baselines(folder) if resume else {}
         experiment, result = train_in(
-            folder, config, force=force, resume=resume, quiet=quiet, command=command, part_of=part_of
+            folder, config, force=force, resume=resume, quiet=quiet, command=command, part_of=part_of, explains=explains
         )
         if not quiet:
             _report(folder, result)
@@ -224,11 +231,13 @@ def train_in(
     quiet: bool,
     command: str = "train",
     part_of: Path | None = None,
+    explains: bool = False,
 ) -> tuple[Experiment, Result]:
     """Prepare and train in a folder that is held; ``command`` is ``train``, ``pretrain`` or ``distill``."""
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     from sentiment_lstm.augmentation import augment
+    from sentiment_lstm.cli.explain import explain_first_step
     from sentiment_lstm.cli.progress import PretrainingReporter, QuietReporter, TerminalReporter, scoring_bar
     from sentiment_lstm.data.check import cheap_findings
     from sentiment_lstm.distillation import distil
@@ -255,6 +264,8 @@ def train_in(
             claim_folder(folder, force)
             for finding in cheap_findings(experiment.splits) if not pretrains else []:
                 logger.warning("%s", finding.line)
+        if explains:
+            explain_first_step(experiment)
         try:
             result = train_session(experiment, folder, reporter, checkpoint)
         except (KeyboardInterrupt, RunFailure) as error:
@@ -303,23 +314,6 @@ def _stored_baselines(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError):
         return {}  # stopped before there was one, or damaged: training writes it anew
     return stored if isinstance(stored, dict) else {}
-
-
-def check_processes(config: Config) -> None:
-    """Refuse what several processes cannot do together.
-
-    Raises
-    ------
-    UsageError
-        Where batches would be cut to the memory of one process: the others would wait for it in vain.
-    """
-    if config.training.auto_batch and this_launch().count > 1:
-        raise UsageError(
-            "training.auto_batch is for one process: under torchrun leave out --auto-batch (or add "
-            "--set training.auto_batch=false) and lower training.batch_tokens"
-        )
-    if config.distillation.teachers and this_launch().count > 1:
-        raise UsageError("a student of teachers is trained by one process: start it without torchrun")
 
 
 def overfit(config: Config, number: int) -> None:

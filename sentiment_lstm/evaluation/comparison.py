@@ -150,10 +150,7 @@ def load_run(folder: Path) -> Contestant:
     ArchiveError
         Where a file is missing or damaged.
     """
-    if not folder.is_dir():
-        raise UsageError(f"no run at {folder}: expected a folder written by sentiment-lstm train")
-    if not (folder / "config.yaml").is_file():
-        raise UsageError(f"{folder} is not a run folder: it has no config.yaml")
+    check_is_run(folder)
     if not (answers_folder(folder) / PREDICTIONS).is_file():
         raise UsageError(f"{folder} has not been evaluated: run sentiment-lstm evaluate {folder}")
     meta, metrics = read_object(folder / "meta.json"), read_object(folder / "metrics.json")
@@ -173,6 +170,20 @@ def load_run(folder: Path) -> Contestant:
         tokens_per_second=_tokens_per_second(folder / "history.jsonl"),
         settings=settings,
     )
+
+
+def check_is_run(folder: Path) -> None:
+    """Refuse a folder that is no run.
+
+    Raises
+    ------
+    UsageError
+        Where it is missing, or has no settings.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no run at {folder}: expected a folder written by sentiment-lstm train")
+    if not (folder / "config.yaml").is_file():
+        raise UsageError(f"{folder} is not a run folder: it has no config.yaml")
 
 
 def load_baseline(folder: Path, name: str) -> Contestant | None:
@@ -252,6 +263,26 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ArchiveError(f"{path} must be an object; train or evaluate again, or copy it again")
     return value
+
+
+def read_objects(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON objects, one a line; none where there is no file.
+
+    Raises
+    ------
+    ArchiveError
+        Where a line is damaged or holds something else.
+    """
+    objects = []
+    for number, line in enumerate(_read(path).splitlines() if path.exists() else [], 1):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ArchiveError(f"{path}, line {number} is damaged; train again, or copy it again") from error
+        if not isinstance(value, dict):
+            raise ArchiveError(f"{path}, line {number} must be an object; train again, or copy it again")
+        objects.append(value)
+    return objects
 
 
 def weights_sha256(folder: Path) -> str | None:

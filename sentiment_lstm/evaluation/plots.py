@@ -56,7 +56,7 @@ def plot_curves(history: Sequence[Mapping[str, Any]], path: Path, title: str) ->
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
     figure.suptitle(title)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_confusion(metrics: Metrics, path: Path, title: str) -> None:
@@ -75,7 +75,7 @@ def plot_confusion(metrics: Metrics, path: Path, title: str) -> None:
     axis.set_ylabel("true")
     axis.set_title(f"{title}\naccuracy {metrics.accuracy:.4f}, {metrics.num_reviews:,} reviews", fontsize=10)
     figure.colorbar(image, ax=axis, label="share of the true class", fraction=0.046)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_comparison(rows: Sequence[Row], path: Path, title: str) -> None:
@@ -104,7 +104,7 @@ def plot_comparison(rows: Sequence[Row], path: Path, title: str) -> None:
             capsize=6,
             linewidth=2,
             linestyle="none",
-            label=f"{_short(row.contestant.name)}  {row.accuracy:.4f}",
+            label=f"{short(row.contestant.name)}  {row.accuracy:.4f}",
         )
     minutes = [(row.contestant.seconds or 0) / 60 for row in shown]
     if minutes and max(minutes) > 8 * min(minutes):
@@ -121,15 +121,15 @@ def plot_comparison(rows: Sequence[Row], path: Path, title: str) -> None:
     axis.set_title(title, fontsize=14)
     if shown:
         figure.legend(loc="outside right upper", fontsize=13, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """The end of a path, which tells runs apart; its start is mostly shared."""
     return name if len(name) <= 30 else f"…{name[-29:]}"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write a picture whole or not at all."""
     content = io.BytesIO()
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """The run folder: what a trained model is on disk. Safetensors, JSON and YAML only; nothing in it is executed.
 
     config.yaml  tokenizer.json  model.safetensors  labels.json  meta.json       the model
-    history.jsonl  metrics.json  curves.png  evaluation/                         what is known of it
+    history.jsonl  metrics.json  curves.png  plot.png  evaluation/               what is known of it
     teachers.safetensors                                      what its teachers answered, where it had any
 
 No file names another by an absolute path, so a folder can be moved; ``config.yaml`` alone names the data.
@@ -42,10 +42,10 @@ CONFIG, TOKENIZER, WEIGHTS, LABELS, META = (
     "labels.json",
     "meta.json",
 )
-HISTORY, METRICS, CURVES = "history.jsonl", "metrics.json", "curves.png"
+HISTORY, METRICS, CURVES, PLOT = "history.jsonl", "metrics.json", "curves.png", "plot.png"
 MODEL_FILES = (CONFIG, TOKENIZER, WEIGHTS, LABELS, META)
 TEACHERS = "teachers.safetensors"  # what a student's teachers answered
-RUN_FILES = (*MODEL_FILES, HISTORY, METRICS, CURVES, TEACHERS)
+RUN_FILES = (*MODEL_FILES, HISTORY, METRICS, CURVES, PLOT, TEACHERS)
 
 NGRAMS = "ngrams.keys"  # alone of all tensors whole numbers: see model/ngrams.py
 LANGUAGE_MODEL = "language model"  # what ``meta.json`` calls one

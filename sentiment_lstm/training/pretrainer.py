@@ -181,7 +181,8 @@ class Pretrainer(Trainer):
             return exact_loss(self.model, features, targets)[0]
         return sampled_loss(self.model, features, targets, count)
 
-    def _plan(self, epoch: int) -> list[list[np.ndarray]]:
+    def plan(self, epoch: int) -> list[list[np.ndarray]]:
+        """Return the epoch's optimiser steps, each a list of windows' numbers; lays out the epoch's text."""
         settings = self.pretraining
         key = (self.config.seed, epoch)
         self.streams = Streams(

@@ -27,7 +27,13 @@ from sentiment_lstm.model.classifier import SentimentClassifier, layer_of
 from sentiment_lstm.training.averaging import WeightAverage
 from sentiment_lstm.training.memory import Pieces, within_memory
 from sentiment_lstm.training.objectives import Loss, Objective
-from sentiment_lstm.training.optimizers import build_optimizer, gradient_norms
+from sentiment_lstm.training.optimizers import (
+    MEASURED_EVERY,
+    build_optimizer,
+    clip_gradient,
+    gradient_norms,
+    measured_step,
+)
 from sentiment_lstm.training.processes import SharedObjective
 from sentiment_lstm.training.progress import EpochRecord, Progress
 from sentiment_lstm.training.runtime import Runtime, return_freed_memory
@@ -168,7 +174,10 @@ class Trainer:
                 f"learning rate {rate:.3g}, gradient norm {norm:.4g}; reviews {self._ids_of(group)}): "
                 "the step was not taken; lower training.learning_rate or training.gradient_clip"
             )
-        self.optimizer.step()
+        if progress.steps % MEASURED_EVERY == 0:
+            progress.add_update_ratios(measured_step(self.optimizer, self.parameters, list(self.layers.values())))
+        else:
+            self.optimizer.step()
         self.steps_done += 1
         progress.steps += 1
         if self.average is not None:
@@ -213,7 +222,7 @@ class Trainer:
         self.model.train()
         progress = self.progress
         progress.started = time.perf_counter()
-        groups = self._plan(progress.epoch)
+        groups = self.plan(progress.epoch)
         progress.total_steps = len(groups)
         memory_returned = time.perf_counter()
         for group in groups[progress.steps :]:
@@ -226,8 +235,8 @@ class Trainer:
             if self.on_step is not None:
                 self.on_step(progress)
 
-    def _plan(self, epoch: int) -> list[list[np.ndarray]]:
-        """The epoch's optimiser steps, each a list of the batches whose gradients are added."""
+    def plan(self, epoch: int) -> list[list[np.ndarray]]:
+        """Return the epoch's optimiser steps, each a list of the batches whose gradients are added."""
         config = self.config
         if config.crop_tokens is not None:
             key, whole = (config.seed, epoch), self.train_split.token_ids
@@ -300,15 +309,9 @@ class Trainer:
     def _clip_gradient(self, progress: Progress) -> float:
         """Scale the gradient down to ``gradient_clip`` where it is longer; return its norm before that."""
         norms = gradient_norms(self.parameters, self.layers.values())
-        progress.norm_sums = [a + b for a, b in zip(progress.norm_sums or [0.0] * len(norms), norms, strict=True)]
-        norm = norms[-1]
-        limit = self.config.gradient_clip
-        if limit is not None and norm > limit:
-            progress.clipped_steps += 1
-            for parameter in self.parameters.values():
-                if parameter.grad is not None:
-                    parameter.grad.mul_(limit / norm)
-        return norm
+        progress.add_norms(norms)
+        progress.clipped_steps += clip_gradient(self.parameters.values(), norms[-1], self.config.gradient_clip)
+        return norms[-1]
 
     def _validate(self) -> tuple[float, float]:
         """Return the loss and the accuracy on the validation reviews, of which each process scores its share."""
@@ -335,6 +338,7 @@ class Trainer:
             self.epochs_without_better += 1
         self._reduce_on_plateau()
         norms = [total / progress.steps for total in progress.norm_sums]
+        ratios = [total / progress.measured_steps for total in progress.update_sums]
         return EpochRecord(
             epoch=progress.epoch,
             steps=progress.steps,
@@ -352,6 +356,7 @@ class Trainer:
             tokens_per_second=progress.tokens / training_seconds,
             is_best=is_best,
             stop_reason=self._stop_reason(),
+            update_ratio_per_layer=dict(zip(self.layers, ratios, strict=False)),
         )
 
     def _train_accuracy(self) -> float | None:

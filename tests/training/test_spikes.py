@@ -46,7 +46,7 @@ def test_a_spike_names_its_step_and_its_reviews(caplog: pytest.LogCaptureFixture
         list(trainer.fit())
     (record,) = caplog.records
     assert record.message.startswith("loss spike at step 78 (epoch 8, step 8): 1")
-    reviews = trainer._plan(8)[7][0]
+    reviews = trainer.plan(8)[7][0]
     names = ", ".join(trainer.train_split.reviews[index].id for index in reviews[:5])
     assert record.message.endswith(f"reviews {names} and 3 more")
 
@@ -55,6 +55,6 @@ def test_a_loss_that_is_not_finite_names_its_reviews() -> None:
     trainer = build_trainer(epochs=1)
     healthy = trainer.objective
     trainer.objective = lambda *arguments: Loss(healthy(*arguments).total * math.nan, 8, {"correct": 0})  # type: ignore[dict-item]
-    names = ", ".join(trainer.train_split.reviews[index].id for index in trainer._plan(1)[0][0][:5])
+    names = ", ".join(trainer.train_split.reviews[index].id for index in trainer.plan(1)[0][0][:5])
     with pytest.raises(TrainingError, match=rf"not finite at step 1 .*reviews {names} and 3 more"):
         list(trainer.fit())
