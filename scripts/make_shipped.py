@@ -1,4 +1,4 @@
-"""Make again the two models that come with the program: a language model, and a classifier distilled from its teachers.
+"""Make again the two models that come with the program: a language model, and a classifier made from it.
 
     .venv/bin/python scripts/make_shipped.py --data ../shared/data/imdb --work runs/box
 
@@ -30,28 +30,32 @@ KEPT_FACTS = (
 
 
 def language_models(work: Path) -> dict[str, list[str]]:
-    """Return each run's command by the name of its folder, in order; the last two are what is stored.
+    """Return each run's command by the name of its folder, in order; ``LANGUAGE_MODELS`` are what is stored.
 
-    Both directions are learnt in turns: the backward one reads with the words that the forward one has learnt.
+    Both directions are learnt in turns: the backward one reads with the words that the forward one has learnt, at last
+    with its newest.
     """
-    forward, backward, further = (str(work / name) for name in ("forward", "backward", "forward-further"))
+    forward, backward = ([str(work / f"{way}-{number}") for number in (1, 2, 3, 4)] for way in ("forward", "backward"))
     on = ("--set", "training.learning_rate=2e-3")
+    own_words = ("--set", "model.freeze_embedding=true")
     return {
-        "forward": ["pretrain"],
-        "backward": ["pretrain", "--backward", "--init", forward],
-        "forward-further": ["pretrain", "--init", forward, "--epochs", "3", *on],
-        "backward-further": ["pretrain", "--backward", "--init", further, "--init", backward, "--epochs", "2", *on],
-    }
+        "forward-1": ["pretrain"],
+        "backward-1": ["pretrain", "--backward", "--init", forward[0]],
+        "forward-2": ["pretrain", "--init", forward[0], "--epochs", "3", *on],
+        "backward-2": ["pretrain", "--backward", "--init", forward[1], "--init", backward[0], "--epochs", "2", *on],
+        "forward-3": ["pretrain", "--init", forward[1], "--epochs", "2", *on],
+        "backward-3": ["pretrain", "--backward", "--init", backward[1], "--epochs", "2", *on, *own_words],
+        "backward-4": ["pretrain", "--backward", "--init", forward[2], "--init", backward[2], "--epochs", "1",
+                       "--set", "training.learning_rate=1e-3"],
+    }  # fmt: skip
 
 
-def classifiers(work: Path) -> dict[str, list[str]]:
-    """Return the same of the teachers, which start from the stored language model, and of the classifier, the last."""
-    both, wide = (str(work / name) for name in ("both-ways", "teacher-wide"))
-    return {
-        "both-ways": ["train", "--config", "imdb"],
-        "teacher-wide": ["train", "--config", "imdb_fast"],
-        "classifier": ["distill", both, wide, "--config", "imdb_best_cpu", "--init", both],
-    }
+LANGUAGE_MODELS = ("forward-3", "backward-4")
+
+
+def classifiers() -> dict[str, list[str]]:
+    """Return the same of the classifier, which starts from the stored language model."""
+    return {"classifier": ["train", "--config", "imdb"]}
 
 
 def run_step(command: list[str], folder: Path, data: str) -> None:
@@ -121,13 +125,13 @@ def main() -> None:
     arguments = parser.parse_args()
     work = arguments.work
     if arguments.steps:
-        for name, command in (language_models(work) | classifiers(work)).items():
+        for name, command in (language_models(work) | classifiers()).items():
             print(f"sentiment-lstm {shlex.join([*command, '--output', str(work / name)])}")
         return
     for name, command in language_models(work).items():
         run_step(command, work / name, arguments.data)
-    pack_language_model([work / "forward-further", work / "backward-further"], SHIPPED_FOLDER / "language_model")
-    for name, command in classifiers(work).items():
+    pack_language_model([work / name for name in LANGUAGE_MODELS], SHIPPED_FOLDER / "language_model")
+    for name, command in classifiers().items():
         run_step(command, work / name, arguments.data)
     pack_classifier(work / "classifier", SHIPPED_FOLDER / "classifier")
 

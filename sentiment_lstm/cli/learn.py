@@ -13,9 +13,26 @@ import typer
 from sentiment_lstm.config import SHIPPED
 from sentiment_lstm.errors import RunFailure, UsageError
 
+# Whole in the list of lessons, where the first sentence of a docstring would be cut to the terminal's width.
+SHORT_HELP = {
+    "backprop": "The six steps of training and the three formulas of backpropagation, with every number: "
+    "initialise, forward pass, loss, backward pass, update, repeat.",
+    "activations": "Activation functions sigmoid, tanh and ReLU, their derivatives, and what twenty layers of each "
+    "do to a gradient.",
+    "lstm": "An LSTM's backward pass by hand (backpropagation through time), checked against autograd and "
+    "finite differences.",
+    "gradients": "The vanishing gradient: how much of it reaches the first word, in a tanh RNN and in LSTMs, or "
+    "in a model of yours.",
+    "gates": "What an LSTM does at each word of a sentence: input, forget and output gates, cell state, P(positive).",
+    "descent": "Gradient descent on a loss surface: sgd, momentum, rmsprop, adam; a learning rate too small, "
+    "right, too large.",
+}
+
 app = typer.Typer(
-    help="See backpropagation: every number of it by hand, vanishing gradients, gates, descent.", no_args_is_help=True
-)
+    help="See backpropagation: every number of it by hand, vanishing gradients, gates, descent.", no_args_is_help=True,
+    epilog="In real runs: sentiment-lstm train --explain-step tells the first step with its real numbers; "
+    "sentiment-lstm plot RUN draws training curves and gradient flow.",
+)  # fmt: skip
 
 Language = Annotated[
     Literal["en", "id"] | None, typer.Option(help="English or Indonesian; default: the environment's language.")
@@ -30,7 +47,7 @@ def _group() -> None:
     """Keep each lesson a command of its own."""
 
 
-@app.command()
+@app.command(short_help=SHORT_HELP["backprop"])
 def backprop(
     layers: Annotated[
         str, typer.Option(help="Neurons of each layer, the input first: 2 to 6 layers of 1 to 8.")
@@ -73,7 +90,7 @@ def _wait_for_enter(prompt: str) -> None:
             typer.echo(err=True)
 
 
-@app.command()
+@app.command(short_help=SHORT_HELP["activations"])
 def activations(seed: Seed = 1, language: Language = None, output: Picture = None, as_json: AsJSON = False) -> None:
     """Activation functions sigmoid, tanh and ReLU, their derivatives, and the vanishing gradient in twenty layers."""
     from sentiment_lstm.lessons import activations as lesson
@@ -82,7 +99,7 @@ def activations(seed: Seed = 1, language: Language = None, output: Picture = Non
     _show(lesson, lesson.measure(seed), language, output, as_json)
 
 
-@app.command()
+@app.command(short_help=SHORT_HELP["lstm"])
 def lstm(seed: Seed = 1, language: Language = None, output: Picture = None, as_json: AsJSON = False) -> None:
     """An LSTM classifier's backward pass by hand (backpropagation through time), checked.
 
@@ -102,7 +119,7 @@ DEFAULT_TEXT = "I expected little, but the film is not bad at all: it is funny, 
 Run = Annotated[str | None, typer.Option(help="Run folder, or shipped, the classifier that comes with the program.")]
 
 
-@app.command()
+@app.command(short_help=SHORT_HELP["gradients"])
 def gradients(
     text: Annotated[str | None, typer.Argument(help="A sentence in quotes, for a trained model.")] = None,
     model: Run = None,
@@ -132,7 +149,7 @@ def gradients(
     _show(lesson_of_run, lesson_of_run.measure(archive.model, archive.labels, sentence, run), language, output, as_json)
 
 
-@app.command()
+@app.command(short_help=SHORT_HELP["gates"])
 def gates(
     text: Annotated[str, typer.Argument(help="A sentence in quotes.")],
     model: Run = None,
@@ -153,7 +170,7 @@ def gates(
     _show(lesson, lesson.measure(archive.model, archive.labels, sentence, run), language, output, as_json)
 
 
-@app.command()
+@app.command(short_help=SHORT_HELP["descent"])
 def descent(
     learning_rate: Annotated[
         float | None,
