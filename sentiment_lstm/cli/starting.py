@@ -88,8 +88,11 @@ def parse_duration(text: str) -> float:
     return total
 
 
-def sizes_of(runs: Sequence[str]) -> dict[str, object]:
-    """Return the settings that a run which starts from other ones has in common with them; none without such runs."""
+def sizes_of(runs: Sequence[str], recipe: str | None = None) -> dict[str, object]:
+    """Return the settings that a run which starts from other ones has in common with them; none without such runs.
+
+    A recipe with a convolution, where one is named, takes over their words alone and keeps its own layers.
+    """
     if not runs:
         return {}
     if list(runs) == ["none"]:
@@ -98,9 +101,11 @@ def sizes_of(runs: Sequence[str]) -> dict[str, object]:
 
     starts = [load_settings(Path(run)) for run in runs]
     first = starts[0]
-    settings: dict[str, object] = {"model.init": list(runs), "model.kind": first.model.kind}
-    settings |= {f"model.{name}": getattr(first.model, name) for name in ("embedding_dim", "hidden_dim", "num_layers")}
+    settings: dict[str, object] = {"model.init": list(runs), "model.embedding_dim": first.model.embedding_dim}
     settings |= {f"tokenizer.{name}": getattr(first.tokenizer, name) for name in ("kind", "min_frequency", "max_size")}
+    if recipe is not None and load_config(recipe).model.kind == "cnn_lstm":
+        return settings
+    settings |= {f"model.{name}": getattr(first.model, name) for name in ("kind", "hidden_dim", "num_layers")}
     if any(start.pretraining.backward for start in starts):
         settings["model.bidirectional"] = True
     return settings

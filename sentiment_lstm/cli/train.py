@@ -109,7 +109,7 @@ def train(
         {
             **data_settings(data, limit, text_column, label_column, validation_data, test_data),
             "model.vectors": vectors,
-            **sizes_of(init or []),
+            **sizes_of(init or [], config),
             **loop_settings(epochs, seed, max_time),
             "training.min_steps": None if epochs is None else 0,
             "training.auto_batch": auto_batch or None,

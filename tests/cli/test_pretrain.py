@@ -199,3 +199,15 @@ def test_the_table_and_the_lines_speak_of_words(cli: Callable[..., Outcome]) -> 
     assert "perplexity" in outcome.out
     for words in ("held out", "unknown", "words/s", "next: sentiment-lstm train --init run"):
         assert words in outcome.err
+
+
+def test_a_convolution_takes_over_the_words_and_keeps_its_layers(
+    cli: Callable[..., Outcome], language_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "conv.yaml").write_text("data: {source: sample}\nmodel: {kind: cnn_lstm, hidden_dim: 5}\n")
+    command = ("train", "--config", "conv.yaml", "--limit", "60", "--epochs", "1", "--quiet", "--init", language_model)
+    assert cli(*command, "--output", "run") == Outcome(0, "", "")
+    weights, words = load_file(tmp_path / "run" / "model.safetensors"), load_file(language_model / "model.safetensors")
+    assert weights["embedding.weight"].shape == words["embedding.weight"].shape
+    assert weights["recurrent.forwards.0.weight_hh_l0"].shape == (20, 5)
+    assert json.loads((tmp_path / "run" / "meta.json").read_text())["taken_over"] == ["embedding"]

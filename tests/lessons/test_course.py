@@ -117,4 +117,4 @@ def test_the_list_of_lessons_names_every_line_of_the_course() -> None:
         ),
     ):
         assert topic in told, topic
-    assert "..." not in told, "a line is cut"
+    assert "..." not in told.split("commands:")[1], "a line is cut"
