@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/plot_recipes.py docs/images/recipes.png
 
-A published result whose time is not known is a dashed line.
+A published result whose time is not known is a dashed line. "below" in the last column moves a name out of its
+neighbour's way.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ def main() -> None:
         minutes, accuracy = ([float(row[name]) for row in own] for name in ("minutes", "accuracy"))
         axes.scatter(minutes, accuracy, marker=marker, color=colour, s=48, label=LABELS[kind], zorder=3)
         for row, x, y in zip(own, minutes, accuracy, strict=True):
-            right = x < 1000
+            right, height = x < 1000, -14 if row["label"] == "below" else 4
             axes.annotate(
-                row["name"], (x, y), xytext=(7 if right else -7, 4), textcoords="offset points", fontsize=9,
+                row["name"], (x, y), xytext=(7 if right else -7, height), textcoords="offset points", fontsize=9,
                 ha="left" if right else "right", color="#222222",
             )  # fmt: skip
     for row in rows:
