@@ -102,8 +102,9 @@ def as_reviews(made: Mapping[str, Made], poles: Mapping[str, str]) -> list[Revie
 
 
 def summary_of(made: Mapping[str, Made]) -> str:
-    """Return a line that says how many texts each maker made."""
-    return "made " + ", ".join(f"{len(own):,} of {name}" for name, own in made.items())
+    """Return a line that says how many texts each maker made, where it made any."""
+    counts = ", ".join(f"{len(own):,} of {name}" for name, own in made.items() if own)
+    return f"counterfactuals: {counts}" if counts else "no counterfactuals: too few English sentences of a clear sign"
 
 
 def pair_texts() -> set[str]:
