@@ -39,7 +39,7 @@ def make_counterfactuals(
     Parameters
     ----------
     sentences : single short sentences
-    positive : teachers' probability that each of them is positive
+    positive : probability that each of them is positive, by teachers or naive Bayes
     count : how many texts; fewer where the parts do not allow for so many
     seed : what is drawn follows from it
     excluded : texts that must not be made, as :func:`normalized` leaves them
@@ -85,10 +85,8 @@ def toggle_negation(parts: Parts, draw: random.Random) -> Made:
 
 
 def _composed_toggle(parts: Parts, sign: int, draw: random.Random) -> Made:
-    subject, adjective = (
-        f"The {draw.choice(patterns.THINGS)} {draw.choice(('is', 'was'))}",
-        draw.choice(parts.adjectives[sign]),
-    )
+    subject = f"The {draw.choice(patterns.THINGS)} {draw.choice(('is', 'was'))}"
+    adjective = draw.choice(parts.adjectives[sign])
     return [
         (f"{subject} {draw.choice(patterns.BOOSTERS)}{adjective}.", POSITIVE if sign else NEGATIVE),
         (f"{subject}{draw.choice(NOT)}{adjective}.", NEGATIVE if sign else MILD),
@@ -173,7 +171,7 @@ def state(parts: Parts, draw: random.Random) -> Made:
     """Short opinions out of polar adjectives: plain, turned round, or with a word of either sign."""
     if min(map(len, parts.adjectives)) < 3:
         return []
-    pattern, plain = _pattern((patterns.PLAIN, patterns.TURNED, patterns.ORDERED), draw)
+    pattern, plain = _pattern(patterns.ADJECTIVE, draw)
     be, boost, whole = draw.choice(("is", "was")), draw.choice(patterns.BOOSTERS), draw.choice(patterns.WHOLES)
     things, negation = draw.sample(patterns.THINGS, 2), be + draw.choice(NOT)
     made = []
@@ -191,63 +189,57 @@ def state(parts: Parts, draw: random.Random) -> Made:
 
 def call(parts: Parts, draw: random.Random) -> Made:
     """Short opinions by a noun that one calls a film ("a gem")."""
-    tables = (patterns.NOUN_PLAIN, patterns.NOUN_TURNED, patterns.NOUN_ORDERED)
-    return _of_either_sign(parts.nouns, tables, draw, lambda noun, other: {
+    return _of_either_sign(parts.nouns, patterns.NOUN, draw, lambda noun, other: {
         "n": noun, "m": other, "a_n": f"{article_before(noun)} {noun}", "a_m": f"{article_before(other)} {other}",
     })  # fmt: skip
 
 
 def feel(parts: Parts, draw: random.Random) -> Made:
     """Short opinions by a verb of what viewers feel ("I loved it")."""
-    tables = (patterns.VERB_PLAIN, patterns.VERB_TURNED, patterns.VERB_ORDERED)
-    return _of_either_sign(parts.verbs, tables, draw, lambda verb, other: {
+    return _of_either_sign(parts.verbs, patterns.VERB, draw, lambda verb, other: {
         "v": verb, "ved": PAST[verb], "u": other, "ued": PAST[other],
     })  # fmt: skip
 
 
 def hold(parts: Parts, draw: random.Random) -> Made:
     """Short opinions by what a film is full of or lacks ("full of charm")."""
-    tables = (patterns.QUALITY_PLAIN, patterns.QUALITY_TURNED, patterns.QUALITY_ORDERED)
-    return _of_either_sign(parts.qualities, tables, draw, lambda own, other: {"q": own, "r": other})
+    return _of_either_sign(parts.qualities, patterns.QUALITY, draw, lambda own, other: {"q": own, "r": other})
 
 
 def leave(parts: Parts, draw: random.Random) -> Made:
     """Short opinions by how a film leaves its viewers ("I was bored")."""
-    tables = (patterns.VIEWER_PLAIN, patterns.VIEWER_TURNED, patterns.VIEWER_ORDERED)
-    return _of_either_sign(parts.moods, tables, draw, lambda own, other: {"x": own, "y": other})
+    return _of_either_sign(parts.moods, patterns.MOOD, draw, lambda own, other: {"x": own, "y": other})
 
 
 def compare(parts: Parts, draw: random.Random) -> Made:
     """Short opinions by a comparative or a superlative ("much better than the first part")."""
     if not all(parts.adjectives):
-        return []  # where no English adjective is known, the reviews are hardly in English
-    table, *tables = draw.choice((
-        (patterns.COMPARATIVES, patterns.COMPARATIVE_PLAIN, patterns.COMPARATIVE_TURNED, patterns.COMPARATIVE_ORDERED),
-        (patterns.SUPERLATIVES, patterns.SUPERLATIVE_PLAIN, patterns.SUPERLATIVE_TURNED, patterns.SUPERLATIVE_ORDERED),
+        return []  # these words are given, not found: where no polar adjective is known the texts are hardly English
+    table, opinions = draw.choice((
+        (patterns.COMPARATIVES, patterns.COMPARATIVE), (patterns.SUPERLATIVES, patterns.SUPERLATIVE),
     ))  # fmt: skip
     words = ([bad for bad, _ in table], [good for _, good in table])
-    return _of_either_sign(words, tables, draw, lambda own, other: {"c": own, "u": other})
+    return _of_either_sign(words, opinions, draw, lambda own, other: {"c": own, "u": other})
 
 
 def say(parts: Parts, draw: random.Random) -> Made:
     """What viewers do and say ("skip it"), alone or against its opposite."""
     if not all(parts.adjectives):
-        return []  # as in compare
+        return []  # given, as in compare
     bad, good = draw.choice(patterns.SAYINGS)
-    tables = (patterns.SAYING_PLAIN, (), patterns.SAYING_ORDERED)
-    return _of_either_sign(([bad], [good]), tables, draw, lambda own, other: {"i": own, "j": other})
+    return _of_either_sign(([bad], [good]), patterns.SAYING, draw, lambda own, other: {"i": own, "j": other})
 
 
 def _of_either_sign(
     words: tuple[list[str], list[str]],
-    tables: Sequence[Sequence[str]],
+    opinions: patterns.Opinions,
     draw: random.Random,
     fields_of: Callable[[str, str], dict[str, str]],
 ) -> Made:
     """Fill one pattern twice, with a positive word and with a negative one; ``fields_of`` forms them."""
     if not all(words):
         return []
-    pattern, plain = _pattern(tables, draw)
+    pattern, plain = _pattern(opinions, draw)
     be, whole, thing = draw.choice(("is", "was")), draw.choice(patterns.WHOLES), draw.choice(patterns.THINGS)
     made = []
     for sign, target in enumerate((NEGATIVE, POSITIVE) if plain else (MILD, NEGATIVE)):
@@ -257,9 +249,9 @@ def _of_either_sign(
     return made
 
 
-def _pattern(tables: Sequence[Sequence[str]], draw: random.Random) -> tuple[str, bool]:
-    """Draw one of the patterns, and whether it leaves a word's sign as it is; the second table's turn it."""
-    return draw.choice([(own, place != 1) for place, table in enumerate(tables) for own in table])
+def _pattern(opinions: patterns.Opinions, draw: random.Random) -> tuple[str, bool]:
+    """Draw one of the patterns, and whether it leaves a word's sign as it is."""
+    return draw.choice([(own, table is not opinions.turned) for table in opinions for own in table])
 
 
 MAKERS: dict[str, Callable[[Parts, random.Random], Made]] = {

@@ -5,6 +5,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Opinions(NamedTuple):
+    """Short opinions around a word.
+
+    Attributes
+    ----------
+    plain : they say what the word says
+    turned : the opposite
+    ordered : the word and one of the opposite sign stand in them, and the former counts
+    """
+
+    plain: tuple[str, ...]
+    turned: tuple[str, ...]
+    ordered: tuple[str, ...]
+
+
 CONTRAST = (
     "{a}, but {b}.", "{a}. However, {b}.", "{a}; still, {b}.", "{a}, yet {b}.", "{a}. But {b}.", "{a}; however, {b}.",
     "{a}. Nevertheless, {b}.", "True, {a}, but {b}.", "{a}, and yet {b}.", "{a}. That said, {b}.", "{a}, but {b}!",
@@ -75,7 +93,7 @@ THINGS = (
 WHOLES = ("film", "movie", "picture", "story", "show", "piece of work")
 BOOSTERS = ("", "", "", "really ", "truly ", "so ", "absolutely ")
 # {x} and {x2} are adjectives of one kind, {y} one of the other; {a} is the article of what follows.
-PLAIN = (
+ADJECTIVE = Opinions(plain=(
     "the {s} {be} {boost}{x}.", "{a} {boost}{x} {w}.", "{x} {s}.", "{x} {s}, {x2} {s2}.", "what {a} {x} {w}!",
     "the {s} {be} {x} and {x2}.", "it {be} not only {x} but {x2}.", "this {w} {be} both {x} and {x2}.",
     "I found it {boost}{x}.", "{x}, {x2} and {x3}.", "the {s} {be} {x} and the {s2} {be} {x2}.", "{boost}{x}!",
@@ -89,8 +107,7 @@ PLAIN = (
     "seldom less than {x}.", "who would have thought that {a} {w} could be so {x}?", "how {x} it {be}!",
     "it {be} {x} beyond words.", "just {x}.", "the word for it is {x}.", "ok so this was {x}.",
     "{boost}{x} if you ask me.", "honestly {x}.", "surprisingly {x}.",
-)  # fmt: skip
-TURNED = (
+), turned=(
     "the {s}{not_}{x}.", "neither {x} nor {x2}.", "the {s} {be} neither {x} nor {x2}.", "not {a} {x} {w}.",
     "far from {x}.", "anything but {x}.", "there {be} nothing {x} about the {s}.", "not in the least {x}.",
     "no one would call it {x}.", "I did not find the {s} {x}.", "hardly {a} {x} {w}.", "never {x}.",
@@ -105,8 +122,7 @@ TURNED = (
     "nothing about the {s} {be} {x}.", "little about it {be} {x}.", "I looked for something {x} and found nothing.",
     "the {s} {be} not even slightly {x}.", "rarely {x}.", "not at all {x}.",
     "it {be} not what I would call {x}.", "the {s} did not feel {x}.", "the {s} did not strike me as {x}.",
-)  # fmt: skip
-ORDERED = (
+), ordered=(
     "{x}, not {y}.", "{x} rather than {y}.", "more {x} than {y}.", "the {s} {be} {x}, not {y}.", "not {y} but {x}.",
     "not so much {y} as {x}.", "instead of being {y}, the {s} {be} {x}.", "I found the {s} {x}, not {y}.",
     "less {y} than {x}.", "the {s} {be} not {y}, it {be} {x}.", "this {w} {be} {x} and by no means {y}.",
@@ -121,84 +137,76 @@ ORDERED = (
     "the {y} {s} cannot spoil the {x} {s2}.", "{y} at first sight, {x} at second sight.",
     "the {x} ideas bury the {y} ones.", "it should be called {x} instead of {y}.",
     "the other versions are {y}, unlike this {x} one.", "as {x} as others are {y}.",
-)  # fmt: skip
+))  # fmt: skip
 
 # {n} is a noun of one kind that one calls a film ("masterpiece"), {m} one of the other; {a_n}, {a_m}: with an article.
-NOUN_PLAIN = (
+NOUN = Opinions(plain=(
     "{a_n}.", "what {a_n}!", "this {w} {be} {a_n}.", "the {s} {be} {a_n}.", "it {be} nothing less than {a_n}.",
     "{a_n} from start to finish.", "I call it {a_n}.", "it {be} {a_n}, no doubt about it.",
     "they told me it was {a_n}, and they were right.", "there is only one word for it: {n}.", "{a_n} of {a} {w}.",
     "no wonder that people call it {a_n}.", "it never stops being {a_n}.",
-)  # fmt: skip
-NOUN_TURNED = (
+), turned=(
     "not {a_n}.", "this {w} {be} no {n}.", "the {s} {be} hardly {a_n}.", "far from {a_n}.", "anything but {a_n}.",
     "nobody would call it {a_n}.", "it {be} by no means {a_n}.", "whoever calls it {a_n} {be} wrong.",
     "they told me it was {a_n}, and they were wrong.", "I would not call the {s} {a_n}.", "no {n}, this one.",
     "it could have been {a_n}, and it {be} not.", "neither {a_n} nor close to one.", "it {be} never {a_n}.",
-)  # fmt: skip
-NOUN_ORDERED = (
+), ordered=(
     "{a_n}, not {a_m}.", "not {a_m} but {a_n}.", "I expected {a_m} and got {a_n}.", "no longer {a_m}: this time {a_n}.",
     "what looked like {a_m} {be} {a_n}.", "more {n} than {m}.", "it begins as {a_m} and ends as {a_n}.",
     "people call it {a_m}, I call it {a_n}.", "they promised {a_m}, they delivered {a_n}.", "{a_m} then, {a_n} now.",
     "from {m} to {n} in one hour.", "the first one was {a_m}; this one is {a_n}.", "{a_n} where others are {a_m}.",
     "instead of {a_m} we get {a_n}.", "on paper {a_m}, on the screen {a_n}.", "{a_m} for others, {a_n} for me.",
     "I came for {a_m} and found {a_n}.", "it {be} {a_n} that others take for {a_m}.",
-)  # fmt: skip
+))  # fmt: skip
 # {v} and {u} are verbs of what viewers feel, of one kind and of the other: {v} the base form, {ved} the past.
-VERB_PLAIN = (
+VERB = Opinions(plain=(
     "I {ved} it.", "I {ved} every minute.", "we all {ved} it.", "everything about it I {ved}.", "I {ved} the {s}.",
     "it {be} impossible not to {v}.", "there {be} so much to {v}.", "you will {v} it.", "I could not help but {v} it.",
     "I {v} it more each time.", "{a} {w} to {v}.", "I {ved} it from the first minute to the last.",
     "nobody I know did not {v} it.", "who would not {v} it?",
-)  # fmt: skip
-VERB_TURNED = (
+), turned=(
     "I never {ved} it.", "I did not {v} it.", "nobody could {v} this.", "I could not {v} the {s}.",
     "there {be} nothing to {v}.", "it {be} hard to {v}.", "not one of us {ved} it.", "I would not say that I {ved} it.",
     "I cannot {v} the {s}.", "I don't see how anyone could {v} it.",
     "I waited for something to {v}, and there was nothing.", "who could {v} this?", "I tried to {v} it and could not.",
     "it gave me no reason to {v} it.",
-)  # fmt: skip
-VERB_ORDERED = (
+), ordered=(
     "I expected to {u} it and {ved} it.", "I thought that I would {u} it, but I {ved} it.",
     "others {ued} it, I {ved} it.",
     "I {ued} the first one, but I {ved} this one.", "I used to {u} it; now I {v} it.", "I {ved} it, I did not {u} it.",
     "I came to {u} it and stayed to {v} it.", "it {be} easier to {v} than to {u}.", "you may {u} the {s}, I {ved} it.",
     "I wanted to {u} it, but I {ved} it.", "I {ued} the trailer and {ved} the {w}.",
     "to {v}, not to {u}.", "at first I {ued} it, in the end I {ved} it.",
-)  # fmt: skip
+))  # fmt: skip
 # {q} is a thing that a film is full of, or its lack ("charm"), {r} one of the other kind.
-QUALITY_PLAIN = (
+QUALITY = Opinions(plain=(
     "full of {q}.", "{q} from start to finish.", "not without {q}.", "no lack of {q}.",
     "there {be} so much {q} in it.", "plenty of {q}.", "never short of {q}.", "it has {q} to spare.",
     "what I remember {be} the {q}.", "so much {q}!", "the {s} {be} not without {q}.", "the {s} {be} full of {q}.",
     "a {w} full of {q}.", "I have never seen so much {q}.", "for {q} no other {w} can compete with it.",
     "who knew that {a} {w} could hold so much {q}?",
-)  # fmt: skip
-QUALITY_TURNED = (
+), turned=(
     "without {q}.", "no {q} at all.", "it lacks {q}.", "there {be} no {q} in it.", "not a trace of {q}.",
     "devoid of {q}.", "hardly any {q}.", "so little {q}.", "a complete lack of {q}.",
     "I looked for {q} and found none.", "free of {q}.", "the {s} {be} without any {q}.", "the {s} has no {q}.",
     "no {q} from me.", "it {be} quite without {q}.", "zero {q}.", "you will look for {q} in vain.",
     "who knew that {a} {w} could hold so little {q}?", "barely any {q}.",
-)  # fmt: skip
-QUALITY_ORDERED = (
+), ordered=(
     "{q}, not {r}.", "lots of {q}, hardly any {r}.", "more {q} than {r}.", "all {q} and no {r}.", "{q} instead of {r}.",
     "I expected {r} and got {q}.", "{q} where others have {r}.", "no {r}, but {q}.", "{r} at first, then {q}.",
     "tons of {q}, barely any {r}.", "what it lacks in {r} it has in {q}.", "they promised {r} and delivered {q}.",
     "{q} over {r}.", "they had {r}, this one has {q}.",
-)  # fmt: skip
+))  # fmt: skip
 # {x} and {y} say how a viewer is ("bored"), of one kind and of the other.
-VIEWER_PLAIN = (
+MOOD = Opinions(plain=(
     "I was {x}.", "it left me {x}.", "by the end I was {x}.", "we were all {x}.", "I have never been so {x}.",
     "I came out {x}.", "never once was I not {x}.", "I was {x} from the first minute to the last.", "you will be {x}.",
     "I could not have been more {x}.", "how could one not be {x}?", "{x}, that is what I was.", "it kept me {x}.",
-)  # fmt: skip
-VIEWER_TURNED = (
+), turned=(
     "I was not {x}.", "it did not leave me {x}.", "never was I {x}.", "at no point was I {x}.", "nobody will be {x}.",
     "I was far from {x}.", "I cannot say that I was {x}.", "not for a minute was I {x}.", "how could one be {x}?",
     "I was anything but {x}.", "none of us was {x}.", "I waited to be {x}, in vain.", "it did not make me {x}.",
-)  # fmt: skip
-VIEWER_ORDERED = (
+), ordered=(
     "I came in {y} and went out {x}.", "at first I was {y}; afterwards I was {x}.",
     "I expected to be {y} and was {x}.", "went in {y}, came out {x}.", "others were {y}, I was {x}.",
     "before the last act I was {y}; afterwards I was {x}.", "{x}, not {y}.",
@@ -206,10 +214,10 @@ VIEWER_ORDERED = (
     "I thought that I would be {y}, but I was {x}.", "the trailer left me {y}, the {w} left me {x}.",
     "no longer {y}: {x}.", "I was {y} by the book and {x} by the {w}.",
     "her last picture left me {y}; this one left me {x}.",
-)  # fmt: skip
+))  # fmt: skip
 # {c} is a comparative, {u} the opposite one; the bad one first.
 COMPARATIVES = (("worse", "better"), ("poorer", "finer"), ("weaker", "stronger"))
-COMPARATIVE_PLAIN = (
+COMPARATIVE = Opinions(plain=(
     "much {c} than I had been led to believe.", "way {c} than the first part.", "{c} than the book.",
     "it could not be {c}.", "far {c} than anyone told me.", "it gets {c} with each scene.",
     "the {c} of the two versions.", "it does not get {c}.", "the {s} could not be {c}.",
@@ -217,38 +225,34 @@ COMPARATIVE_PLAIN = (
     "I have never seen {a} {w} with {c} acting.", "a good deal {c} than I had thought.", "{c} each time I see it.",
     "even {c} than the last one.", "so much {c} than it sounds.",
     "who would have thought that it would be so much {c}?",
-)  # fmt: skip
-COMPARATIVE_TURNED = (
+), turned=(
     "I have seen {c}.", "it could have been {c}.", "you could do {c}.", "there are {c} ways to spend an evening.",
     "others are {c}.", "every other {w} I know is {c}.",
     "the first one was {c}.", "I have sat through {c}.", "the book is {c}.", "there {be} many {c} ones.",
-)  # fmt: skip
-COMPARATIVE_ORDERED = (
+), ordered=(
     "{c}, not {u}.", "it gets {c}, not {u}.", "I expected it to be {u} and it was {c}.", "people say {u}, I say {c}.",
     "I was told that it is {u} than the book; it is {c}.", "the others are {u}, this one is {c}.",
     "{c} rather than {u}.",
-)  # fmt: skip
+))  # fmt: skip
 # The same of superlatives.
 SUPERLATIVES = (("worst", "best"), ("weakest", "finest"), ("poorest", "greatest"), ("dullest", "funniest"))
-SUPERLATIVE_PLAIN = (
+SUPERLATIVE = Opinions(plain=(
     "the {c} {w} of the year.", "one of the {c} things I have seen.", "easily the {c} of them all.",
     "the {c} {w} I have seen this year, by far.", "my vote for the {c} {w} of all time.",
     "there {be} no doubt that it is the {c}.", "among the {c} of its kind.",
     "the {s} {be} the {c} I have seen in years.", "if you want to see the {c}, see this.",
     "this {w} shows the {s} at its {c}.", "they call it the {c} of the series, and they are right.",
-)  # fmt: skip
-SUPERLATIVE_TURNED = (
+), turned=(
     "not the {c} {w} I have seen.", "far from the {c} way to spend an evening.", "hardly the {c} of them.",
     "not the {c} of the series.", "they say it is the {c} of the series; I could not disagree more.",
     "this is by no means the {c} of them.", "anything but the {c}.",
     "they call it the {c} of the year, and they are wrong.", "I would not call it the {c} of its kind.",
     "never the {c}.",
-)  # fmt: skip
-SUPERLATIVE_ORDERED = (
+), ordered=(
     "the {c}, not the {u}.", "from the {u} to the {c}.", "they call it the {u} of the series; it is the {c}.",
     "I expected the {u} and got the {c}.", "not the {u} of them but the {c}.",
     "people say it is the {u}; I say it is the {c}.",
-)  # fmt: skip
+))  # fmt: skip
 # What viewers do and say, the bad one first: what their words alone do not tell.
 SAYINGS = (
     ("skip it", "see it"), ("avoid it", "do not miss it"), ("do not bother with it", "do not let it pass you by"),
@@ -278,13 +282,12 @@ SAYINGS = (
     ("they should be asked to pay us", "they could charge twice as much"),
     ("it gave me a headache", "it gave me goosebumps"),
 )  # fmt: skip
-SAYING_PLAIN = (
+SAYING = Opinions(plain=(
     "{i}.", "{i}!", "in short: {i}.", "all in all, {i}.", "I can only say: {i}.", "to sum up, {i}.",
     "{i}, and I mean it.", "well, {i}.", "believe me: {i}.", "{i}, no doubt about it.", "what can I say, {i}.",
     "my verdict: {i}.",
-)  # fmt: skip
-SAYING_ORDERED = (
+), turned=(), ordered=(
     "others say: {j}. I say: {i}.", 'not "{j}" but "{i}".', "I thought I would have to write: {j}. But no: {i}.",
     "with the first one my verdict was: {j}. With this one: {i}.",
     "some will tell you: {j}. Do not listen to them: {i}.",
-)  # fmt: skip
+))  # fmt: skip
